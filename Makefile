@@ -1,0 +1,73 @@
+# Commands of the project; `make` alone lists them. CI and pre-commit call these targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+PORT ?= 8501
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help install demo test test-quick lint format dev dashboards docs screenshots lock check-lock clean system-packages
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed ($(PYTHON) was not found; set PYTHON=...)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3.11-venv && $(PYTHON) -m venv $(VENV); }
+	@echo "Installing Python packages (hashes checked)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(VENV)/installed ## Make .venv from requirements.lock
+
+system-packages: ## Install what tests need from the distribution (Chromium, PostgreSQL)
+	@scripts="chromium postgresql"; missing=""; \
+	for package in $$scripts; do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "Installing$$missing"; $(SUDO) apt-get update -qq && $(SUDO) DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+demo: install ## Demonstration records -> refresh -> dashboards on 127.0.0.1:8501 (SERVE=0: stop before)
+	@$(BIN)/collecto demo
+	@$(BIN)/collecto refresh
+	@if [ "$(SERVE)" != 0 ]; then $(BIN)/collecto serve --port $(PORT); fi
+
+test: install system-packages lint ## Lint, types and every test
+	@$(BIN)/python -m pytest
+
+test-quick: install ## Tests without a browser and without the whole demonstration
+	@$(BIN)/python -m pytest -m "not browser and not slow"
+
+lint: install ## ruff, mypy, sqlfmt, import-linter, contracts, lock
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/sqlfmt --check --quiet --line-length 100 dbt_project
+	@$(BIN)/collecto contracts check >/dev/null || $(BIN)/collecto contracts check
+
+format: install ## Format Python and SQL
+	@$(BIN)/ruff check --fix --quiet --exit-zero .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfmt --quiet --line-length 100 dbt_project
+
+dev: install ## Dagster's pages and daemon on 127.0.0.1:3000
+	@$(BIN)/collecto orchestrate
+
+dashboards: install ## Dashboards on 127.0.0.1:8501
+	@$(BIN)/collecto serve --port $(PORT)
+
+screenshots: install system-packages ## Screenshots of every page at 1366 and 375 px into screenshots/
+	@$(BIN)/python -m tests.browser.screenshots
+
+lock: install ## Compile requirements.lock again
+	@$(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+
+check-lock: install ## Check that requirements.lock fits pyproject.toml
+	@$(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock --no-upgrade && git diff --exit-code requirements.lock
+
+clean: ## Remove .venv, data and caches
+	@rm -rf $(VENV) data .mypy_cache .ruff_cache dbt_project/target dbt_project/logs screenshots

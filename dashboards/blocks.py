@@ -1,0 +1,265 @@
+"""Pieces of a page: cards, figures, tables, sentences and notices, as HTML and on the screen.
+
+Here lives how a view model is laid out. Writing HTML is pure and tested; only the `show_` functions
+touch Streamlit. What is said belongs in `page_models/`, charts in `figures.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from html import escape
+
+import streamlit as st
+
+from dashboards.figure_models import (
+    FigureModel,
+    Provenance,
+    write_provenance,
+    write_table,
+)
+from dashboards.figures import chart_config, draw_figure
+from dashboards.filters import Filters, write_query
+from dashboards.kpis import Kpi
+from dashboards.language.formats import write_tonnes
+from dashboards.language.words import Words
+from dashboards.page_models.quotes import Quote
+
+ARROWS = {"up": "▲", "down": "▼", "flat": "="}
+
+
+def write_kpi(words: Words, kpi: Kpi) -> str:
+    """A card: label with its definition, value, difference with its basis, territory."""
+    parts = [
+        f'<div class="kpi kpi-{kpi.state}">',
+        f'<h3 class="kpi-label">{escape(kpi.label)}</h3>',
+        _write_definition(words, kpi),
+        f'<p class="kpi-value">{escape(kpi.value)}'
+        + (f' <span class="kpi-unit">{escape(kpi.unit)}</span>' if kpi.unit else "")
+        + "</p>",
+    ]
+    if kpi.difference:
+        change = kpi.difference
+        meaning = words(f"kpi.judgement.{change.judgement}")
+        parts.append(
+            f'<p class="kpi-change {change.judgement}"><span aria-hidden="true">'
+            f"{ARROWS[change.direction]}</span> <strong>{escape(change.text)}</strong> "
+            f'<span class="kpi-meaning">{escape(meaning)}</span></p>'
+            f'<p class="kpi-basis">{escape(change.basis)}</p>'
+        )
+    elif kpi.no_difference:
+        parts.append(f'<p class="kpi-basis">{escape(kpi.no_difference)}</p>')
+    if kpi.territory:
+        parts.append(f'<p class="kpi-territory">{escape(kpi.territory)}</p>')
+    parts += [f'<p class="kpi-basis">{escape(note)}</p>' for note in kpi.notes]
+    return "".join(parts) + "</div>"
+
+
+def write_kpis(words: Words, kpis: Iterable[Kpi], heading: str) -> str:
+    """A grid of cards under a heading that only readers of the page's structure meet."""
+    cards = list(kpis)
+    return (
+        f'<section class="kpis kpis-{len(cards)}"><h2 class="unseen">{escape(heading)}</h2>'
+        + "".join(write_kpi(words, kpi) for kpi in cards)
+        + "</section>"
+    )
+
+
+def write_legend(words: Words, model: FigureModel) -> str:
+    """The key of a chart, as text."""
+    if model.kind not in ("monthly", "ranked") or not model.labels:
+        return ""
+    keys = [("actual", model.labels[0])]
+    has_earlier = any(
+        value is not None
+        for column in model.columns
+        if column.key.endswith(("_year_before", "_same_days"))
+        for value in model.values(column.key)
+    )
+    if has_earlier:
+        keys.append(("previous", model.labels[1]))
+    if model.kind == "monthly" and any(model.values("is_partial")):
+        keys.append(("partial", words("legend.partial")))
+    items = "".join(
+        f'<span class="key"><span class="swatch {name}" aria-hidden="true"></span>'
+        f"{escape(label)}</span>"
+        for name, label in keys
+    )
+    return f'<p class="legend">{items}</p>'
+
+
+def write_html_table(words: Words, model: FigureModel) -> str:
+    """The rows of a figure as an HTML table; the first shown column heads its row."""
+    columns, rows = write_table(words, model)
+    head = "".join(
+        f'<th scope="col"{_align(column.is_number or column.kind == "written")}>'
+        f"{escape(column.label)}</th>"
+        for column in columns
+    )
+    body = []
+    for cells in rows:
+        first, *others = cells
+        body.append(
+            f'<tr><th scope="row">{escape(first)}</th>'
+            + "".join(
+                f'<td data-label="{escape(column.label)}"'
+                f'{_align(column.is_number or column.kind == "written")}>{escape(cell)}</td>'
+                for column, cell in zip(columns[1:], others, strict=True)
+            )
+            + "</tr>"
+        )
+    return (
+        f'<div class="table-scroll" role="region" tabindex="0" aria-label="{escape(model.title)}">'
+        f'<table id="table-{model.figure_id}" class="rows"><caption class="unseen">'
+        f"{escape(model.title)}. {escape(model.subtitle)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def write_ledger(words: Words, model: FigureModel) -> str:
+    """The balance for narrow screens: origins and ends as two lists of bars, same total."""
+    lists = []
+    for side, layer, label in (("source", 0, model.labels[0]), ("target", 4, model.labels[2])):
+        weights: dict[str, Decimal] = {}
+        for name, at_layer, weight in zip(
+            model.values(side), model.values(f"{side}_layer"), model.values("weight_kg"),
+            strict=True,
+        ):
+            if at_layer == layer:
+                weights[name] = weights.get(name, Decimal(0)) + weight
+        top = max(weights.values(), default=Decimal(1))
+        items = "".join(
+            f'<li><span class="ledger-name">{escape(name)}</span>'
+            f'<span class="ledger-value">{escape(write_tonnes(words, weight))}</span>'
+            f'<span class="ledger-bar {side}" style="width:{float(weight / top) * 100:.1f}%">'
+            "</span></li>"
+            for name, weight in sorted(weights.items(), key=lambda item: -item[1])
+        )
+        total = write_tonnes(words, sum(weights.values(), Decimal(0)))
+        lists.append(
+            f'<div><p class="ledger-head">{escape(label)}</p><ul>{items}</ul>'
+            f'<p class="ledger-total">{escape(words("ledger.total"))} '
+            f"<strong>{escape(total)}</strong></p></div>"
+        )
+    return f'<div class="ledger">{"".join(lists)}</div>'
+
+
+def write_figure_foot(
+    words: Words, model: FigureModel, provenance: Provenance, filters: Filters, page: str
+) -> str:
+    """Notes, line of provenance, and the ways to take the figure away."""
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in model.notes)
+    line = " · ".join(escape(part) for part in write_provenance(words, provenance, model.method))
+    details = (
+        f'<details class="more"><summary>{escape(words("provenance.details"))}</summary>'
+        f'<p>{escape(words("provenance.publication_id"))} '
+        f"<code>{escape(provenance.publication_id)}</code></p></details>"
+    )
+    tools = ""
+    if model.state == "ok":
+        permanent = write_query(filters, pub=provenance.publication_id)
+        path = "/" if page == "essentiel" else f"/{page}"
+        links = (
+            f'<a class="tool" href="/exports/{page}/{model.figure_id}.csv?{escape(permanent)}" '
+            f'download aria-label="{escape(words("tool.csv.label", title=model.title))}">'
+            f'{escape(words("tool.csv"))}</a>'
+            f'<a class="tool" href="{path}?{escape(permanent)}#{model.figure_id}" '
+            f'aria-label="{escape(words("tool.link.label", title=model.title))}">'
+            f'{escape(words("tool.link"))}</a>'
+        )
+        table = ""
+        if model.kind != "table":
+            table = (
+                f'<details class="data"><summary class="tool" aria-label="'
+                f'{escape(words("tool.table.label", title=model.title))}">'
+                f'{escape(words("tool.table"))}</summary>'
+                f"{write_html_table(words, model)}</details>"
+            )
+        tools = f'<div class="tools"><div class="links">{links}</div>{table}</div>'
+    return f'{notes}<div class="provenance"><p>{line}</p>{details}</div>{tools}'
+
+
+def write_quote_lists(
+    words: Words, quotes: Iterable[Quote], warnings: Iterable[Quote], signature: str
+) -> str:
+    """« À citer ainsi » beside « À ne pas dire »."""
+    return (
+        '<section class="quotes"><div class="say">'
+        f'<h2>{escape(words("quote.title"))}</h2>'
+        + _write_quotes(quotes, words, "quote.open")
+        + f'<p class="signature">{escape(signature)}</p></div><div class="avoid">'
+        f'<h2>{escape(words("warning.title"))}</h2>'
+        + _write_quotes(warnings, words, "quote.open")
+        + "</div></section>"
+    )
+
+
+def write_notice(kind: str, title: str, text: str, role: str = "status") -> str:
+    """A notice above the page: `demonstration`, `archive`, `refused`, `stale`, `ignored`."""
+    return (
+        f'<div class="notice notice-{kind}" role="{role}"><strong>{escape(title)}</strong> '
+        f"<span>{escape(text)}</span></div>"
+    )
+
+
+def show_html(html: str) -> None:
+    """HTML on the page."""
+    st.html(html)
+
+
+def show_figure(
+    words: Words, model: FigureModel, provenance: Provenance, filters: Filters, page: str
+) -> None:
+    """A figure with everything that belongs to it."""
+    with st.container(key=f"figure-{model.figure_id}"):
+        st.header(model.title, anchor=model.figure_id)
+        show_html(f'<p class="subtitle">{escape(model.subtitle)}</p>{write_legend(words, model)}')
+        if model.state == "empty":
+            show_html(f'<p class="empty" role="status">{escape(words("figure.empty"))}</p>')
+        elif model.state == "not_supplied":
+            show_html(
+                '<div class="absent"><p class="absent-word">'
+                f"{escape(words('state.not_supplied'))}</p></div>"
+            )
+        elif model.kind == "table":
+            show_html(write_html_table(words, model))
+        else:
+            with st.container(key=f"chart-{model.figure_id}"):
+                st.plotly_chart(
+                    draw_figure(words, model),
+                    theme=None,
+                    config=chart_config(words),
+                    alt=model.alt,
+                    key=f"plot-{model.figure_id}",
+                )
+            if model.kind == "balance":
+                show_html(write_ledger(words, model))
+        show_html(write_figure_foot(words, model, provenance, filters, page))
+
+
+def _write_definition(words: Words, kpi: Kpi) -> str:
+    if not kpi.definition:
+        return ""
+    method = words("kpi.method", version=kpi.method) if kpi.method else ""
+    return (
+        f'<details class="definition"><summary aria-label="'
+        f'{escape(words("kpi.definition.label", label=kpi.label))}">'
+        f'<span aria-hidden="true">i</span></summary><div class="panel">'
+        f"<p>{escape(kpi.definition)}</p>"
+        + (f'<p class="formula">{escape(kpi.formula)}</p>' if kpi.formula else "")
+        + (f"<p>{escape(method)}</p>" if method else "")
+        + "</div></details>"
+    )
+
+
+def _write_quotes(quotes: Iterable[Quote], words: Words, text_id: str) -> str:
+    items = "".join(
+        f"<li><blockquote>{escape(words(text_id, sentence=quote.sentence))}</blockquote>"
+        f"<p>{escape(quote.reason)}</p></li>"
+        for quote in quotes
+    )
+    return f"<ul>{items}</ul>" if items else f"<p>{escape(words('figure.empty'))}</p>"
+
+
+def _align(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""

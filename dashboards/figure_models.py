@@ -1,0 +1,159 @@
+"""Figures as view models: title, sentence, rows and provenance, before anything is drawn.
+
+Here live the dataclasses that a chart, its table and its CSV share, so that they cannot differ.
+Charts are drawn in `figures.py`, tables and lines in `blocks.py`, files in `exports.py`; what a
+figure says is written in `page_models/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from dashboards.language.formats import (
+    write_date,
+    write_growth,
+    write_number,
+    write_published,
+    write_share,
+    write_tonnes_only,
+)
+from dashboards.language.words import Words
+from data_contracts.publications import Publication
+
+Cell = str | date | Decimal | int | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a figure's rows. `kind` says how a value is written.
+
+    A column with an empty label is in the CSV and in the chart, not in the table on the page.
+    """
+
+    key: str
+    label: str
+    kind: str = "text"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are aligned on the right."""
+        return self.kind in ("tonnes", "count", "share", "growth", "decimal")
+
+
+@dataclass(frozen=True)
+class FigureModel:
+    """A figure. `kind` says how it is drawn; `state` is `ok`, `empty` or `not_supplied`."""
+
+    figure_id: str
+    kind: str
+    title: str
+    subtitle: str
+    alt: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    method: str = ""
+    notes: tuple[str, ...] = ()
+    state: str = "ok"
+    labels: tuple[str, ...] = ()
+
+    def values(self, key: str) -> list[Any]:
+        """The values of a column, in the order of the rows."""
+        index = [column.key for column in self.columns].index(key)
+        return [row[index] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the figures of a page come from."""
+
+    source: str
+    data_date: date | None
+    publication_id: str
+    published_at: datetime | None
+    passed_checks: int | None
+    all_checks: int | None
+
+
+def write_cell(words: Words, kind: str, value: Cell) -> str:
+    """A value of a figure as it is shown in the table on the page."""
+    if value is None:
+        return words("state.missing")
+    if kind == "tonnes" and isinstance(value, Decimal):
+        return write_tonnes_only(words, value)
+    if kind == "share" and isinstance(value, Decimal):
+        return write_share(words, value)
+    if kind == "growth" and isinstance(value, Decimal):
+        return write_growth(words, value)
+    if kind == "decimal" and isinstance(value, Decimal):
+        return write_number(words, value, 1)
+    if kind == "count" and isinstance(value, Decimal | int):
+        return write_number(words, value)
+    if isinstance(value, date):
+        return write_date(words, value)
+    return str(value)
+
+
+def write_table(words: Words, model: FigureModel) -> tuple[list[Column], list[list[str]]]:
+    """The columns that a page shows and their cells, row by row."""
+    shown = [(index, column) for index, column in enumerate(model.columns) if column.label]
+    cells = [
+        [write_cell(words, column.kind, row[index]) for index, column in shown]
+        for row in model.rows
+    ]
+    return [column for _, column in shown], cells
+
+
+def read_provenance(publication: Publication, source: str, data_date: date | None) -> Provenance:
+    """Provenance of the figures of a publication."""
+    passed, total = count_checks(publication.manifest.get("checks"))
+    return Provenance(
+        source, data_date, publication.publication_id, publication.published_at, passed, total
+    )
+
+
+def count_checks(checks: object) -> tuple[int | None, int | None]:
+    """Checks passed and checks run, whether the manifest lists them or gives their numbers."""
+    if isinstance(checks, dict) and isinstance(checks.get("passed"), int):
+        total = checks.get("total", checks["passed"] + checks.get("failed", 0))
+        return checks["passed"], total
+    results = checks.values() if isinstance(checks, dict) else checks
+    if not isinstance(results, Sequence) and not isinstance(checks, dict):
+        return None, None
+    passed = [_has_passed(result) for result in results]  # type: ignore[union-attr]
+    return (sum(passed), len(passed)) if passed else (None, None)
+
+
+def write_provenance(words: Words, provenance: Provenance, method: str) -> tuple[str, ...]:
+    """The parts of the line under a figure."""
+    parts = [words("provenance.source", source=provenance.source)]
+    if provenance.data_date:
+        parts.append(words("provenance.data_date", date=write_date(words, provenance.data_date)))
+    if method:
+        parts.append(words("provenance.method", version=method))
+    if provenance.published_at:
+        day = write_published(words, provenance.published_at)
+        parts.append(words("provenance.publication", date=day))
+    else:
+        parts.append(words("provenance.archive"))
+    if provenance.all_checks:
+        parts.append(
+            words(
+                "provenance.checks",
+                passed=write_number(words, provenance.passed_checks),
+                total=write_number(words, provenance.all_checks),
+            )
+        )
+    return tuple(parts)
+
+
+def _has_passed(result: object) -> bool:
+    if isinstance(result, dict):
+        for key in ("ok", "passed", "success"):
+            if key in result:
+                return bool(result[key])
+        return str(result.get("status", result.get("result", ""))).lower() in ("pass", "passed")
+    return result is True or str(result).lower() in ("pass", "passed", "ok", "true")

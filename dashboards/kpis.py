@@ -1,0 +1,250 @@
+"""Key figures as view models: what a card says, worked out from published values.
+
+Here live the anatomy of a card (label, definition, value, difference with its basis, part of the
+territory) and the reasons for not showing one. Cards are drawn in `blocks.py`; which cards a page
+has belongs in `page_models/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from dashboards.filters import Filters, label_period
+from dashboards.language.formats import (
+    SUPPRESSED,
+    write_date,
+    write_growth,
+    write_number,
+    write_points,
+    write_share,
+    write_span,
+    write_tonnes_only,
+)
+from dashboards.language.words import Words
+from dashboards.readings import (
+    Comparison,
+    Definition,
+    DistributedFood,
+    Reading,
+    Readings,
+    compare_year_before,
+    has_records_before,
+    read_value,
+)
+
+# From three times as much on, a factor reads better than a percentage.
+MANY_TIMES = 2
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Change against the year before. `judgement`: `favourable`, `unfavourable` or `neutral`."""
+
+    text: str
+    direction: str
+    judgement: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One card. `state`: `ok`, `missing`, `suppressed` or `not_supplied`."""
+
+    code: str
+    label: str
+    state: str
+    value: str = ""
+    unit: str = ""
+    definition: str = ""
+    formula: str = ""
+    method: str = ""
+    difference: Difference | None = None
+    no_difference: str | None = None
+    territory: str | None = None
+    notes: tuple[str, ...] = ()
+    raw_value: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the cards of a page are read from."""
+
+    filters: Filters
+    words: Words
+    definitions: dict[str, Definition]
+    readings: Readings
+    territory_readings: Readings
+    distributed: DistributedFood
+    territory_distributed: DistributedFood | None
+
+
+def write_value(words: Words, unit: str, value: Decimal | None) -> tuple[str, str]:
+    """A value and its unit as they are shown."""
+    unit_text = words.code("unit", unit)
+    if value is None:
+        return words("state.missing"), ""
+    if unit == "t":
+        return write_tonnes_only(words, value * 1000), unit_text
+    if unit == "share":
+        return write_share(words, value), ""
+    if unit in ("kgCO2e per t", "km per t", "orders per partner"):
+        return write_number(words, value, 1), unit_text
+    return write_number(words, value), unit_text
+
+
+def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
+    """The card of an indicator for the period, with the year before and the territory."""
+    definition = scope.definitions[code]
+    reading = read_value(scope.readings, code, variant, scope.filters.period)
+    base = Kpi(
+        code=code,
+        label=definition.label,
+        state="missing",
+        value=scope.words("state.missing"),
+        definition=definition.definition,
+        formula=definition.formula,
+        method=definition.method_version,
+    )
+    if reading is None:
+        return base
+    if reading.is_suppressed:
+        return replace(base, state="suppressed", value=SUPPRESSED)
+    if reading.value is None:
+        return base
+    value, unit = write_value(scope.words, definition.unit, reading.value)
+    comparison = compare_same_days(scope, reading, scope.readings, scope.distributed)
+    difference = write_difference(scope.words, definition, reading.value, comparison)
+    return replace(
+        base,
+        state="ok",
+        value=value,
+        unit=unit,
+        raw_value=reading.value,
+        difference=difference,
+        no_difference=None if difference else explain_no_difference(scope, comparison),
+        territory=_write_territory(scope, definition, reading),
+    )
+
+
+def not_supplied(words: Words, code: str, is_supplied: bool) -> Kpi:
+    """A card without a published indicator: says what is missing, never a zero.
+
+    Where the record is supplied already, the card says that its indicator is still to come.
+    """
+    missing = "kpi.to_come" if is_supplied else f"not_supplied.{code}.missing"
+    return Kpi(
+        code=code,
+        label=words(f"not_supplied.{code}.label"),
+        state="not_supplied",
+        value=words("state.not_supplied"),
+        definition=words(f"not_supplied.{code}.definition"),
+        notes=(words(missing),),
+    )
+
+
+def compare_same_days(
+    scope: Scope, reading: Reading, readings: Readings, distributed: DistributedFood
+) -> Comparison:
+    """The published value of the same days, else the same days of the monthly flows.
+
+    The flows answer for tonnes distributed and for their fresh share only: what is not additive
+    over days has no other source than a published value.
+    """
+    comparison = compare_year_before(readings, reading, scope.filters.food_bank.first_date)
+    if comparison.reason not in ("not_same_days", "absent"):
+        return comparison
+    weight = distributed.weight_kg_same_days
+    if weight <= 0:
+        return comparison
+    if reading.code == "tonnes_distributed":
+        return Comparison(weight / 1000, comparison.start, comparison.end)
+    if (reading.code, reading.variant) == ("fresh_share_distributed", "standard"):
+        share = distributed.fresh_kg_same_days / weight
+        return Comparison(share, comparison.start, comparison.end)
+    return comparison
+
+
+def write_difference(
+    words: Words, definition: Definition, value: Decimal, comparison: Comparison
+) -> Difference | None:
+    """The change against the year before, None where it cannot be given."""
+    earlier = comparison.value
+    if earlier is None or (earlier == 0 and definition.unit != "share"):
+        return None
+    if definition.unit == "share":
+        change = value - earlier
+        text = write_points(words, change)
+        is_flat = round(change * 100, 1) == 0
+    else:
+        change = value / earlier - 1
+        text = (
+            words("format.times", number=write_number(words, value / earlier, 1))
+            if change >= MANY_TIMES
+            else write_growth(words, change)
+        )
+        is_flat = round(change * 100, 1) == 0
+    direction = "flat" if is_flat else "up" if change > 0 else "down"
+    earlier_text = " ".join(filter(None, write_value(words, definition.unit, earlier)))
+    return Difference(
+        text=text,
+        direction=direction,
+        judgement=judge(direction, definition.good_direction),
+        basis=words(
+            "kpi.basis",
+            value=earlier_text,
+            span=write_span(words, comparison.start, comparison.end),
+        ),
+    )
+
+
+def judge(direction: str, good_direction: str) -> str:
+    """Whether a change is favourable, by the register."""
+    if direction == "flat" or good_direction == "none":
+        return "neutral"
+    return "favourable" if direction == good_direction else "unfavourable"
+
+
+def explain_no_difference(scope: Scope, comparison: Comparison) -> str:
+    """Why no difference is shown."""
+    words = scope.words
+    if comparison.reason == "records_begin":
+        first_date = scope.filters.food_bank.first_date
+        if first_date is None:
+            return words("kpi.no_difference.absent")
+        return words("kpi.no_difference.records_begin", date=write_date(words, first_date))
+    if comparison.reason == "not_same_days":
+        return words(
+            "kpi.no_difference.not_same_days", period=label_period(words, scope.filters.period)
+        )
+    return words("kpi.no_difference.absent")
+
+
+def has_year_before(scope: Scope) -> bool:
+    """Whether the records cover the year before the period."""
+    period = scope.filters.period
+    start = period.start.replace(year=period.start.year - 1)
+    return has_records_before(scope.filters.food_bank.first_date, start)
+
+
+def _write_territory(scope: Scope, definition: Definition, reading: Reading) -> str | None:
+    name = scope.filters.territory_name
+    if name is None or definition.territory_basis == "none":
+        return None
+    words = scope.words
+    part = read_value(
+        scope.territory_readings, reading.code, reading.variant, scope.filters.period
+    )
+    if part is None:
+        return None
+    if part.is_suppressed:
+        text = SUPPRESSED
+    else:
+        text = " ".join(filter(None, write_value(words, definition.unit, part.value)))
+    if definition.unit == "share" or " per " in definition.unit:
+        return words("kpi.territory.ratio", territory=name, value=text)
+    if part.value is None or not reading.value:
+        return words("kpi.territory.part", territory=name, value=text)
+    share = write_share(words, part.value / reading.value, 0)
+    return words("kpi.territory.part_share", territory=name, value=text, share=share)
+

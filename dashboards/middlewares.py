@@ -1,0 +1,238 @@
+"""What stands between the browser and Streamlit: who may ask, in which language, how compressed.
+
+Here live the ASGI middlewares: refusal of foreign hosts and forwarding headers, security headers,
+`<html lang>`, compression of the static scripts. Their order is set in `server.py`; nothing here
+knows a page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ipaddress
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboards.filters import read_language
+
+FORWARDING_HEADERS = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-real-ip",
+    "x-original-host",
+    "cf-connecting-ip",
+    "true-client-ip",
+)
+COMPRESSED_SUFFIXES = (".js", ".css", ".json", ".svg", ".html")
+CONTENT_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self' ws: wss:; worker-src 'self' blob:; frame-ancestors 'none'; "
+        "base-uri 'self'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(header: str) -> str:
+    """The host of a `Host` header, without its port."""
+    if header.startswith("["):
+        return header.partition("]")[0] + "]"
+    return header.rsplit(":", 1)[0] if header.count(":") == 1 else header
+
+
+class LoopbackOnly:
+    """Without login: answers this machine only, and nothing that came through a proxy."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuses a foreign Host and any forwarding header, for pages and for websockets."""
+        if scope["type"] not in ("http", "websocket") or self._is_local(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            refusal = PlainTextResponse(
+                "refused: without login these pages answer this machine only\n", status_code=403
+            )
+            await refusal(scope, receive, send)
+
+    @staticmethod
+    def _is_local(headers: Headers) -> bool:
+        if any(name in headers for name in FORWARDING_HEADERS):
+            return False
+        return is_loopback(host_of(headers.get("host", "")))
+
+
+class SecurityHeaders:
+    """Adds the security headers to every answer; the policy lets no request leave the server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Adds what the answer does not set itself."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class HtmlLanguage:
+    """Writes the language of the address, and the title, into the page that Streamlit sends.
+
+    The inner application must not compress the page nor answer 304, or there is nothing to write
+    into: the request's headers that allow it are taken away.
+    """
+
+    STRIPPED = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+
+    def __init__(self, app: ASGIApp, titles: dict[str, str]) -> None:
+        self.app = app
+        self.titles = titles
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Rewrites HTML answers, passes others on."""
+        if scope["type"] != "http" or scope["path"].startswith(("/static/", "/_stcore/")):
+            await self.app(scope, receive, send)
+            return
+        asked_headers = [item for item in scope["headers"] if item[0] not in self.STRIPPED]
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        language = read_language({name: values[-1] for name, values in query.items()})
+        start: Message = {}
+        body: list[bytes] = []
+
+        async def send_rewritten(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                if not _is_html(message["headers"]):
+                    await send(message)
+                return
+            if not _is_html(start["headers"]):
+                await send(message)
+                return
+            body.append(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            page = self._rewrite(b"".join(body), language)
+            headers = MutableHeaders(raw=list(start["headers"]))
+            for name in ("etag", "last-modified", "accept-ranges"):
+                if name in headers:
+                    del headers[name]
+            headers["content-length"] = str(len(page))
+            headers["content-language"] = language
+            headers["cache-control"] = "no-store"
+            await send({**start, "headers": headers.raw})
+            await send({"type": "http.response.body", "body": page})
+
+        await self.app({**scope, "headers": asked_headers}, receive, send_rewritten)
+
+    def _rewrite(self, page: bytes, language: str) -> bytes:
+        title = self.titles[language].encode()
+        page = page.replace(b'<html lang="en">', f'<html lang="{language}">'.encode(), 1)
+        return page.replace(b"<title>Streamlit</title>", b"<title>" + title + b"</title>", 1)
+
+
+class CompressedStatic:
+    """Sends Streamlit's own scripts and styles compressed, each compressed once."""
+
+    def __init__(self, app: ASGIApp, folder: Path) -> None:
+        self.app = app
+        self.folder = folder.resolve()
+        self.compressed: dict[Path, bytes] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers `/static/` for who accepts gzip, passes everything else on."""
+        path = self._find(scope)
+        if path is None:
+            await self.app(scope, receive, send)
+            return
+        if path not in self.compressed:
+            self.compressed[path] = await asyncio.to_thread(_compress, path)
+        body = b"" if scope["method"] == "HEAD" else self.compressed[path]
+        response = Response(
+            body,
+            media_type=None,
+            headers={
+                "Content-Type": CONTENT_TYPES[path.suffix],
+                "Content-Encoding": "gzip",
+                "Content-Length": str(len(self.compressed[path])),
+                "Cache-Control": "public, immutable, max-age=31536000",
+                "Vary": "Accept-Encoding",
+            },
+        )
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Path | None:
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            return None
+        asked = scope["path"]
+        if not asked.startswith("/static/") or not asked.endswith(COMPRESSED_SUFFIXES):
+            return None
+        if not _accepts_gzip(Headers(scope=scope).getlist("accept-encoding")):
+            return None
+        path = (self.folder / asked.lstrip("/")).resolve()
+        return path if path.is_relative_to(self.folder) and path.is_file() else None
+
+
+def _accepts_gzip(values: Iterable[str]) -> bool:
+    for part in ",".join(values).split(","):
+        name, _, quality = part.strip().partition(";")
+        if name.strip().lower() in ("gzip", "*"):
+            return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _compress(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), compresslevel=6, mtime=0)
+
+
+def _is_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/html")
+        for name, value in headers
+    )

@@ -1,0 +1,261 @@
+"""The closed mass balance of a food bank as nodes and links, to the gram.
+
+Here lives the arithmetic: every site receives as much as it gives, stock changes and what stays
+unexplained included. Transfers between sites are netted by site and shown through one node. How it
+is drawn belongs in `figures.py`, what is said about it in `mise_a_disposition.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+
+from data_contracts.publications import Publication
+
+ZERO = Decimal("0.000")
+HYGIENE = "hygiene"
+TRANSFERS = "transfers"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A place of the balance. `layer`: 0 origins, 1 sites that send, 2 transfers, 3 sites, 4 ends.
+
+    `group` and `code` name it: `supplier_kind`, `site`, `partner_kind` or `balance`.
+    """
+
+    group: str
+    code: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """Kilograms from one node to another, always above zero."""
+
+    source: Node
+    target: Node
+    weight_kg: Decimal
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The balance of a span of months.
+
+    `unexplained_kg` is counted less theoretical (None without a full count); `unbalanced_kg` is
+    what the published terms of the sites do not explain: zero, unless a mart is wrong.
+    """
+
+    links: tuple[Link, ...]
+    received_kg: Decimal
+    distributed_kg: Decimal
+    parcels_kg: Decimal
+    removed_kg: Decimal
+    stock_change_kg: Decimal
+    transferred_kg: Decimal
+    unexplained_kg: Decimal | None
+    unbalanced_kg: Decimal
+    initial_count_kg: Decimal
+
+    @property
+    def total_kg(self) -> Decimal:
+        """Kilograms that enter the balance."""
+        return sum_kg(link.weight_kg for link in self.links if link.source.layer == 0)
+
+    @property
+    def outgoing_kg(self) -> Decimal:
+        """Kilograms that leave it: the same."""
+        return sum_kg(link.weight_kg for link in self.links if link.target.layer == 4)
+
+
+def sum_kg(weights: Iterable[Decimal]) -> Decimal:
+    """Exact sum, zero for none."""
+    return sum(weights, ZERO)
+
+
+def build_balance(
+    publication: Publication, food_bank_id: str, first: date, last: date
+) -> Balance:
+    """The balance of the months `first` to `last`, food only."""
+    flows = _sum_flows(publication, food_bank_id, first, last)
+    terms = _sum_terms(publication, food_bank_id, first, last)
+    site_ids = sorted({key[0] for key in flows} | set(terms))
+    net_transfers = {
+        site: terms.get(site, {}).get("transfers_in_kg", ZERO)
+        - terms.get(site, {}).get("transfers_out_kg", ZERO)
+        for site in site_ids
+    }
+    links: list[Link] = []
+    unbalanced = ZERO
+    for site in site_ids:
+        node = Node("site", site, 1 if net_transfers[site] < 0 else 3)
+        movements = _movements_of_site(site, flows, terms.get(site, {}))
+        movements.append((Node("balance", TRANSFERS, 2), net_transfers[site]))
+        gap = sum_kg(weight for _, weight in movements)
+        if gap:
+            unbalanced += gap
+            movements.append((_end("balance", "unbalanced", gap < 0), -gap))
+        links.extend(_link(node, other, weight) for other, weight in movements if weight)
+    links.extend(_close_transfers(sum_kg(net_transfers.values())))
+    return Balance(
+        links=_merge(links),
+        received_kg=_total(flows, "received"),
+        distributed_kg=_total(flows, "delivered") - _total(flows, "returned"),
+        parcels_kg=_total(flows, "parcels"),
+        removed_kg=_total(flows, "removed"),
+        stock_change_kg=sum_kg(_stock_change(term) for term in terms.values()),
+        transferred_kg=sum_kg(weight for weight in net_transfers.values() if weight > 0),
+        unexplained_kg=_sum_known(terms),
+        unbalanced_kg=unbalanced,
+        initial_count_kg=sum_kg(term["initial_count_kg"] for term in terms.values()),
+    )
+
+
+Terms = dict[str, Decimal]
+FlowKey = tuple[str, str, str]
+
+
+def _sum_flows(
+    publication: Publication, food_bank_id: str, first: date, last: date
+) -> dict[FlowKey, Decimal]:
+    """Kilograms by (site, flow, kind of donor or partner)."""
+    frame = (
+        publication.scan("mart_flows_monthly")
+        .filter(
+            pl.col("food_bank_id") == food_bank_id,
+            pl.col("month").is_between(first, last),
+            pl.col("network_family") != HYGIENE,
+        )
+        .with_columns(
+            other=pl.when(pl.col("flow") == "received")
+            .then("supplier_kind")
+            .otherwise("partner_kind")
+        )
+        .group_by("site_id", "flow", "other")
+        .agg(pl.col("weight_kg").sum())
+        .sort("site_id", "flow", "other")
+        .collect()
+    )
+    return {(site, flow, other): weight for site, flow, other, weight in frame.iter_rows()}
+
+
+def _sum_terms(
+    publication: Publication, food_bank_id: str, first: date, last: date
+) -> dict[str, Terms]:
+    """Terms of the balance by site that the flows do not hold."""
+    rows = publication.scan("mart_mass_balance_monthly").filter(
+        pl.col("food_bank_id") == food_bank_id,
+        pl.col("month").is_between(first, last),
+        pl.col("network_family") != HYGIENE,
+    )
+    month = pl.col("month")
+    frame = (
+        rows.group_by("site_id")
+        .agg(
+            pl.col("opening_kg").filter(month == first).sum(),
+            pl.col("closing_kg").filter(month == last).sum(),
+            pl.col(
+                "transfers_in_kg",
+                "transfers_out_kg",
+                "transformation_output_kg",
+                "transformation_input_kg",
+                "initial_count_kg",
+                "unexplained_kg",
+            ).sum(),
+            counts=pl.col("unexplained_kg").count().cast(pl.Int64),
+        )
+        .sort("site_id")
+        .collect()
+    )
+    return {
+        row.pop("site_id"): {key: Decimal(value) for key, value in row.items()}
+        for row in frame.iter_rows(named=True)
+    }
+
+
+def _movements_of_site(
+    site: str, flows: dict[FlowKey, Decimal], terms: Terms
+) -> list[tuple[Node, Decimal]]:
+    """What enters a site (above zero) and what leaves it (below zero), by the other end."""
+    movements: list[tuple[Node, Decimal]] = []
+    net_deliveries: dict[str, Decimal] = {}
+    for (flow_site, flow, other), weight in flows.items():
+        if flow_site != site:
+            continue
+        if flow == "received":
+            movements.append((Node("supplier_kind", other, 0), weight))
+        elif flow in ("delivered", "returned"):
+            sign = -1 if flow == "delivered" else 1
+            net_deliveries[other] = net_deliveries.get(other, ZERO) + sign * weight
+        elif flow == "parcels":
+            movements.append((Node("balance", "households", 4), -weight))
+        elif flow == "removed":
+            movements.append((Node("balance", "removed", 4), -weight))
+    for kind, weight in net_deliveries.items():
+        code = Node("balance", "returns", 0) if weight > 0 else Node("partner_kind", kind, 4)
+        movements.append((code, weight))
+    if terms:
+        stock = -_stock_change(terms)
+        unexplained = terms["unexplained_kg"]
+        movements += [
+            (_end("balance", "stock", stock > 0), stock),
+            (_end("balance", "unexplained", unexplained > 0), unexplained),
+            (Node("balance", "transformed", 0), terms["transformation_output_kg"]),
+            (Node("balance", "transformation", 4), -terms["transformation_input_kg"]),
+        ]
+    return movements
+
+
+def _stock_change(terms: Terms) -> Decimal:
+    return terms["closing_kg"] - terms["opening_kg"] - terms["initial_count_kg"]
+
+
+def _end(group: str, code: str, is_origin: bool) -> Node:
+    return Node(group, f"{code}_{'in' if is_origin else 'out'}", 0 if is_origin else 4)
+
+
+def _link(site: Node, other: Node, weight: Decimal) -> Link:
+    return Link(other, site, weight) if weight > 0 else Link(site, other, -weight)
+
+
+def _close_transfers(net_kg: Decimal) -> list[Link]:
+    """What the sites received more, or less, than they sent: other food banks, or on its way."""
+    transfers = Node("balance", TRANSFERS, 2)
+    if net_kg > 0:
+        return [Link(Node("balance", "elsewhere_in", 0), transfers, net_kg)]
+    if net_kg < 0:
+        return [Link(transfers, Node("balance", "elsewhere_out", 4), -net_kg)]
+    return []
+
+
+def _merge(links: list[Link]) -> tuple[Link, ...]:
+    """One link per pair of nodes, in the order of layers then weight."""
+    weights: dict[tuple[Node, Node], Decimal] = {}
+    for link in links:
+        pair = (link.source, link.target)
+        weights[pair] = weights.get(pair, ZERO) + link.weight_kg
+    merged = [Link(source, target, weight) for (source, target), weight in weights.items()]
+    merged.sort(
+        key=lambda link: (
+            link.source.layer,
+            link.target.layer,
+            -link.weight_kg,
+            link.source.code,
+            link.target.code,
+        )
+    )
+    return tuple(merged)
+
+
+def _total(flows: dict[FlowKey, Decimal], flow: str) -> Decimal:
+    return sum_kg(weight for (_, name, _), weight in flows.items() if name == flow)
+
+
+def _sum_known(terms: dict[str, Terms]) -> Decimal | None:
+    if not any(term["counts"] for term in terms.values()):
+        return None
+    return sum_kg(term["unexplained_kg"] for term in terms.values())

@@ -1,0 +1,276 @@
+"""Page 1, L'essentiel: does our support have an effect, may I quote it?
+
+Here live the cards, the figure by month, the adoption of the platform, the published key figures
+and the sentences to quote, as frozen view models. Drawing belongs in `views/essentiel.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+
+from dashboards.figure_models import Cell, Column, FigureModel
+from dashboards.filters import Filters, label_period
+from dashboards.kpis import Kpi, Scope, build_kpi, not_supplied
+from dashboards.language.formats import (
+    write_growth,
+    write_month,
+    write_number,
+    write_span,
+    write_tonnes,
+    write_tonnes_only,
+)
+from dashboards.language.words import Words
+from dashboards.page_models.quotes import Quote, write_quotes, write_warnings
+from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
+from dashboards.readings import (
+    add_distributed,
+    food_flows,
+    read_supplied_records,
+    read_value,
+)
+from data_contracts.publications import Publication
+
+PAGE = "essentiel"
+ADOPTION = (
+    ("partners_on_platform", ""),
+    ("platform_users_active", ""),
+    ("orders", ""),
+    ("platform_tonnes_share", ""),
+)
+
+
+@dataclass(frozen=True)
+class EssentielPage:
+    """What the first page says."""
+
+    lead: str
+    kpis: tuple[Kpi, ...]
+    monthly: FigureModel
+    adoption_title: str
+    adoption: tuple[Kpi, ...]
+    key_figures: FigureModel
+    quotes: tuple[Quote, ...]
+    warnings: tuple[Quote, ...]
+
+    @property
+    def figures(self) -> tuple[FigureModel, ...]:
+        """Figures that can be exported."""
+        return (self.monthly, self.key_figures)
+
+
+def build_essentiel(publication: Publication, filters: Filters, words: Words) -> EssentielPage:
+    """The view model of the page."""
+    scope = read_scope(publication, filters, words)
+    supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
+    kpis = _build_cards(scope, supplied)
+    return EssentielPage(
+        lead=_write_lead(scope, kpis[0]),
+        kpis=kpis,
+        monthly=_build_monthly(publication, scope, kpis[0]),
+        adoption_title=_write_adoption_title(scope),
+        adoption=tuple(build_kpi(scope, code, variant) for code, variant in ADOPTION),
+        key_figures=build_key_figures(publication, filters, words),
+        quotes=write_quotes(scope),
+        warnings=write_warnings(scope),
+    )
+
+
+def _build_cards(scope: Scope, supplied: frozenset[str]) -> tuple[Kpi, ...]:
+    """Six cards; those whose records are not supplied say so."""
+    words = scope.words
+    fresh = build_kpi(scope, "fresh_share_distributed", "standard")
+    emissions = build_kpi(scope, "induced_kg_per_tonne", "transport")
+    # No indicator is computed from declared people and expenses yet: their cards say what is
+    # missing for as long as their records are not supplied, and that it is to come afterwards.
+    people = not_supplied(words, "people_declared", "beneficiary_reports" in supplied)
+    costs = not_supplied(words, "cost_per_tonne", "expenses" in supplied)
+    return (
+        build_kpi(scope, "tonnes_distributed"),
+        fresh,
+        emissions,
+        build_kpi(scope, "households_helped"),
+        people,
+        costs,
+    )
+
+
+def _write_lead(scope: Scope, tonnes: Kpi) -> str:
+    words, filters = scope.words, scope.filters
+    if tonnes.state != "ok":
+        return words("essentiel.lead.empty", period=label_period(words, filters.period))
+    span = write_span(words, filters.period.start, filters.period.end)
+    text_id = "essentiel.lead.plain"
+    if tonnes.difference:
+        text_id = f"essentiel.lead.{tonnes.difference.direction}"
+    growth = tonnes.difference.text.lstrip("+-") if tonnes.difference else ""
+    return words(
+        text_id,
+        food_bank=filters.food_bank.name,
+        value=f"{tonnes.value}\u00a0t",
+        span=span,
+        growth=growth,
+        year=filters.period.start.year - 1,
+    )
+
+
+def _build_monthly(publication: Publication, scope: Scope, tonnes: Kpi) -> FigureModel:
+    words, filters = scope.words, scope.filters
+    year = filters.period.start.year
+    weights = _distributed_by_month(publication, filters.food_bank.food_bank_id, year)
+    title = words("monthly.title.neutral")
+    if tonnes.difference:
+        text_id = "flat" if tonnes.difference.direction == "flat" else "change"
+        title = words(f"monthly.title.{text_id}", growth=tonnes.difference.text)
+
+    def write_alt(known: list[tuple[date, Decimal | int]]) -> str:
+        total = sum((Decimal(value) for _, value in known), Decimal(0))
+        best_month, best = max(known, key=lambda item: item[1])
+        return words(
+            "monthly.alt",
+            total=write_tonnes(words, total),
+            months=len(known),
+            best=write_tonnes(words, Decimal(best)),
+            month=write_month(words, best_month),
+        )
+
+    return build_monthly(
+        words,
+        filters,
+        MonthlyFigure(
+            figure_id="tonnes-par-mois",
+            title=title,
+            subtitle=words(
+                "monthly.subtitle",
+                food_bank=filters.food_bank.name,
+                period=label_period(words, filters.period),
+            ),
+            value_kind="tonnes",
+            method=tonnes.method,
+        ),
+        weights.get,
+        write_alt,
+    )
+
+
+def _distributed_by_month(
+    publication: Publication, food_bank_id: str, year: int
+) -> dict[date, Decimal]:
+    """Food distributed by month, this year and the year before."""
+    flows = food_flows(publication, food_bank_id, date(year - 1, 1, 1), date(year, 12, 1))
+    return {
+        month: add_distributed(flows.filter(pl.col("month") == month)).weight_kg
+        for month in flows["month"].unique().sort().to_list()
+    }
+
+
+def _write_adoption_title(scope: Scope) -> str:
+    period = scope.filters.period
+    on_platform = read_value(scope.readings, "partners_on_platform", "", period)
+    active = read_value(scope.readings, "partners_active", "", period)
+    if not on_platform or not active or on_platform.value is None or active.value is None:
+        return scope.words("adoption.title.neutral")
+    return scope.words(
+        "adoption.title.finding",
+        count=write_number(scope.words, on_platform.value),
+        total=write_number(scope.words, active.value),
+    )
+
+
+def build_key_figures(publication: Publication, filters: Filters, words: Words) -> FigureModel:
+    """Computed value beside published value, with source and date."""
+    frame = (
+        publication.scan("mart_key_figures")
+        .filter(pl.col("food_bank_id") == filters.food_bank.food_bank_id)
+        .sort("position", "key_figure", "period_label")
+        .collect()
+    )
+    rows: list[tuple[Cell, ...]] = []
+    found = 0
+    for row in frame.iter_rows(named=True):
+        verdict = judge_key_figure(row["comparison"], row["unit"], row["value"],
+                                   row["published_value"])
+        found += verdict in ("equal", "reached")
+        rows.append((
+            row["key_figure"],
+            row[f"label_{words.language}"],
+            write_span(words, row["period_start"], row["period_end"]),
+            row["period_label"],
+            row["value"],
+            row["published_value"],
+            write_key_value(words, row["unit"], row["value"]),
+            write_published_value(words, row["comparison"], row["unit"], row["published_value"]),
+            words(f"key_figures.verdict.{verdict}"),
+            verdict,
+            row["unit"],
+            row["source"],
+            row["published_on"],
+        ))
+    columns = (
+        Column("key_figure", ""),
+        Column("label", words("column.key_figure")),
+        Column("period", words("column.period")),
+        Column("period_label", ""),
+        Column("value", "", "raw"),
+        Column("published_value", "", "raw"),
+        Column("value_text", words("column.computed"), "written"),
+        Column("published_text", words("column.published"), "written"),
+        Column("verdict_text", words("column.verdict")),
+        Column("verdict", ""),
+        Column("unit", ""),
+        Column("source", words("column.source")),
+        Column("published_on", words("column.published_on"), "date"),
+    )
+    title = words("key_figures.title.neutral")
+    if rows:
+        text_id = "all" if found == len(rows) else "some"
+        title = words(f"key_figures.title.{text_id}", found=found, total=len(rows))
+    return FigureModel(
+        figure_id="chiffres-publies",
+        kind="table",
+        title=title,
+        subtitle=words("key_figures.subtitle"),
+        alt=title,
+        columns=columns,
+        rows=tuple(rows),
+        state="ok" if rows else "empty",
+    )
+
+
+def judge_key_figure(
+    comparison: str, unit: str, value: Decimal | None, published: Decimal
+) -> str:
+    """`equal`, `reached` (at least), `apart` or `missing`.
+
+    Equal means equal to the precision of the published figure: a whole number of units, a tenth
+    of a tonne for a figure published with a decimal, a tenth of a percentage point for a share.
+    """
+    if value is None:
+        return "missing"
+    if comparison == "at_least":
+        return "reached" if value >= published else "apart"
+    decimals = -int(published.normalize().as_tuple().exponent)
+    return "equal" if round(value, max(decimals, 0)) == published else "apart"
+
+
+def write_key_value(words: Words, unit: str, value: Decimal | None) -> str:
+    """A key figure with its unit."""
+    if value is None:
+        return words("state.missing")
+    if unit == "share":
+        return write_growth(words, value)
+    if unit == "t":
+        return f"{write_tonnes_only(words, value * 1000)}\u00a0t"
+    return write_number(words, value)
+
+
+def write_published_value(
+    words: Words, comparison: str, unit: str, published: Decimal
+) -> str:
+    """A published figure as it was published."""
+    text = write_key_value(words, unit, published)
+    return words("key_figures.at_least", value=text) if comparison == "at_least" else text
+

@@ -1,0 +1,197 @@
+"""Published values, looked up by indicator and period, and whether two of them may be compared.
+
+Here lives reading of `mart_indicators`, `mart_register` and `mart_flows_monthly` for one food bank
+or territory. How a value is shown belongs in `kpis.py`; nothing here computes an indicator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+
+from dashboards.filters import Period, is_same_days, same_day_year_before
+from data_contracts.publications import Publication
+
+ReadingKey = tuple[str, str, str, date]
+Readings = Mapping[ReadingKey, "Reading"]
+
+DISTRIBUTED_SIGNS = {"delivered": 1, "returned": -1, "parcels": 1}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row of `mart_indicators`."""
+
+    code: str
+    variant: str
+    kind: str
+    start: date
+    end: date
+    value: Decimal | None
+    numerator: Decimal | None
+    denominator: Decimal | None
+    unit: str
+    is_partial: bool
+    is_suppressed: bool
+    method_version: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One row of `mart_register`, in the language of the reader."""
+
+    code: str
+    label: str
+    definition: str
+    formula: str
+    unit: str
+    good_direction: str
+    territory_basis: str
+    method_version: str
+
+
+@dataclass(frozen=True)
+class DistributedFood:
+    """Food distributed in the months of a period, and on the same days a year before."""
+
+    weight_kg: Decimal
+    weight_kg_same_days: Decimal
+    fresh_kg: Decimal
+    fresh_kg_same_days: Decimal
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A value of the year before, or the reason why there is none.
+
+    `reason` is `records_begin`, `not_same_days` or `absent`.
+    """
+
+    value: Decimal | None
+    start: date
+    end: date
+    reason: str | None = None
+
+
+def read_indicators(publication: Publication, scope_kind: str, scope_id: str) -> Readings:
+    """Readings of one scope by (code, variant, kind of period, first day)."""
+    rows = (
+        publication.scan("mart_indicators")
+        .filter(pl.col("scope_kind") == scope_kind, pl.col("scope_id") == scope_id)
+        .collect()
+    )
+    return {
+        (row["indicator_code"], row["variant"], row["period_kind"], row["period_start"]): Reading(
+            code=row["indicator_code"],
+            variant=row["variant"],
+            kind=row["period_kind"],
+            start=row["period_start"],
+            end=row["period_end"],
+            value=None if row["is_suppressed"] else row["value"],
+            numerator=None if row["is_suppressed"] else row["numerator"],
+            denominator=None if row["is_suppressed"] else row["denominator"],
+            unit=row["unit"],
+            is_partial=row["is_partial"],
+            is_suppressed=row["is_suppressed"],
+            method_version=row["method_version"],
+        )
+        for row in rows.iter_rows(named=True)
+    }
+
+
+def read_definitions(publication: Publication, language: str) -> Mapping[str, Definition]:
+    """The register by code."""
+    return {
+        row["indicator_code"]: Definition(
+            code=row["indicator_code"],
+            label=row[f"label_{language}"],
+            definition=row[f"definition_{language}"],
+            formula=row["formula"],
+            unit=row["unit"],
+            good_direction=row["good_direction"],
+            territory_basis=row["territory_basis"],
+            method_version=row["method_version"],
+        )
+        for row in publication.read("mart_register").iter_rows(named=True)
+    }
+
+
+def read_value(readings: Readings, code: str, variant: str, period: Period) -> Reading | None:
+    """The reading of a period, where it is published."""
+    return readings.get((code, variant, period.kind, period.start))
+
+
+def read_supplied_records(publication: Publication, food_bank_id: str) -> frozenset[str]:
+    """Records of which at least one row was accepted."""
+    frame = publication.read("mart_supplied_records").filter(
+        pl.col("food_bank_id") == food_bank_id, pl.col("is_supplied")
+    )
+    return frozenset(frame["record"].to_list())
+
+
+def has_records_before(first_date: date | None, start: date) -> bool:
+    """Whether the records of a food bank cover the month that begins on `start`."""
+    return first_date is not None and first_date.replace(day=1) <= start
+
+
+def compare_year_before(
+    readings: Readings, current: Reading, first_date: date | None
+) -> Comparison:
+    """The same days of the year before, where they are published."""
+    start = same_day_year_before(current.start)
+    end = same_day_year_before(current.end)
+    if not has_records_before(first_date, start):
+        return Comparison(None, start, end, "records_begin")
+    earlier = readings.get((current.code, current.variant, current.kind, start))
+    if earlier is None or earlier.value is None:
+        return Comparison(None, start, end, "absent")
+    if not is_same_days(current.start, current.end, earlier.start, earlier.end):
+        return Comparison(None, start, end, "not_same_days")
+    return Comparison(earlier.value, earlier.start, earlier.end)
+
+
+def months_of(period: Period) -> tuple[date, date]:
+    """First day of the first and of the last month of a period."""
+    return period.start.replace(day=1), period.end.replace(day=1)
+
+
+def food_flows(publication: Publication, food_bank_id: str, first: date, last: date) -> pl.DataFrame:
+    """Rows of `mart_flows_monthly` of a food bank, months `first` to `last`, food only."""
+    return (
+        publication.scan("mart_flows_monthly")
+        .filter(
+            pl.col("food_bank_id") == food_bank_id,
+            pl.col("month").is_between(first, last),
+            pl.col("is_food"),
+        )
+        .collect()
+    )
+
+
+def communes_of_territory(publication: Publication, territory_code: str) -> list[str]:
+    """INSEE codes of the communes of a territory."""
+    frame = publication.read("mart_communes").filter(pl.col("epci_code") == territory_code)
+    return frame["commune_code"].to_list()
+
+
+def add_distributed(flows: pl.DataFrame) -> DistributedFood:
+    """Food distributed: delivered less returned, plus parcels."""
+    sign = pl.col("flow").replace_strict(DISTRIBUTED_SIGNS, default=0, return_dtype=pl.Int64)
+    signed = flows.filter(sign != 0).with_columns(sign=sign)
+
+    def total(column: str, rows: pl.DataFrame) -> Decimal:
+        plus = rows.filter(pl.col("sign") > 0)[column].sum()
+        minus = rows.filter(pl.col("sign") < 0)[column].sum()
+        return Decimal(plus or 0) - Decimal(minus or 0)
+
+    fresh = signed.filter(pl.col("is_fresh"))
+    return DistributedFood(
+        weight_kg=total("weight_kg", signed),
+        weight_kg_same_days=total("weight_kg_same_days", signed),
+        fresh_kg=total("weight_kg", fresh),
+        fresh_kg_same_days=total("weight_kg_same_days", fresh),
+    )

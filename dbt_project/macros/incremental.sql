@@ -1,0 +1,107 @@
+{#- Event records: what identifies a row beside its food bank, the document that it belongs to,
+    and the days on which it moves food. -#}
+{% macro event_records() -%}
+    {{
+        return(
+            [
+                {"name": "receipts", "document": "receipt_id", "months": ["month"]},
+                {"name": "orders", "document": "order_id", "months": ["month"]},
+                {"name": "deliveries", "document": "delivery_id", "months": ["month"]},
+                {"name": "parcels", "document": "parcel_id", "months": ["month"]},
+                {"name": "removals", "document": "removal_id", "months": ["month"]},
+                {
+                    "name": "transfers",
+                    "document": "transfer_id",
+                    "months": ["month", first_day_of_month("received_date")],
+                },
+                {"name": "stock_counts", "document": "count_id", "months": ["month"]},
+                {"name": "rounds", "document": "round_id", "months": ["month"]},
+                {"name": "round_stops", "document": "round_id", "months": ["month"]},
+                {"name": "platform_sessions", "document": "session_id", "months": ["month"]},
+            ]
+        )
+    }}
+{%- endmacro %}
+
+{#- The records whose lines move food. -#}
+{% macro ledger_records() -%}
+    {{ return(["receipts", "deliveries", "parcels", "removals", "transfers"]) }}
+{%- endmacro %}
+
+{% macro touched_months(records) -%}
+    select distinct food_bank_id, month
+    from {{ ref("int_touched_months") }}
+    where record in ('{{ records | join("', '") }}')
+{%- endmacro %}
+
+{#- Keeps only the touched months of an incremental model; says nothing in a full build. -#}
+{% macro where_touched(records, month="month", food_bank_id="food_bank_id", keyword="where") -%}
+    {%- set touched = touched_months(records) -%}
+    {%- if is_incremental() -%}
+        {{ keyword }} ({{ food_bank_id }}, {{ month }}) in ({{ touched }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The latest version of every key, deleted ones included. In an incremental build only the versions
+    of touched months are read: a key whose current version stands in an untouched month keeps it. -#}
+{% macro current_versions(record, key) -%}
+    {%- set columns = ["food_bank_id"] + key -%}
+    {%- set touched = touched_months([record]) %}
+    select versions.*
+    from {{ ref("stg_" ~ record) }} as versions
+    {% if is_incremental() -%}
+        left join
+            (
+                select {{ columns | join(", ") }}
+                from {{ this }}
+                where (food_bank_id, month) not in ({{ touched }})
+            ) as kept
+            on {% for column in columns -%}
+                versions.{{ column }} = kept.{{ column }}{{ " and " if not loop.last }}
+            {%- endfor %}
+        where
+            (versions.food_bank_id, versions.month) in ({{ touched }})
+            and kept.food_bank_id is null
+    {%- endif %}
+    qualify
+        row_number() over (
+            partition by {% for column in columns -%}
+                versions.{{ column }}{{ ", " if not loop.last }}
+            {%- endfor %}
+            order by
+                versions.updated_at desc nulls last,
+                versions._sent_at desc nulls last,
+                versions._arrival_no desc,
+                versions._source_line desc,
+                versions._delivery_id desc
+        )
+        = 1
+{%- endmacro %}
+
+{% macro current_reference(record, key) -%}
+    select versions.*
+    from {{ ref("stg_" ~ record) }} as versions
+    qualify
+        row_number() over (
+            partition by {{ (["food_bank_id"] + key) | join(", ") }}
+            order by
+                versions._sent_at desc nulls last,
+                versions._arrival_no desc,
+                versions._source_line desc,
+                versions._delivery_id desc
+        )
+        = 1
+{%- endmacro %}
+
+{#- Incremental strategy: a touched month is emptied and written anew, also where nothing of it is
+    left. A build that stops half-way is run again and ends the same. -#}
+{% macro get_incremental_touched_months_sql(arguments) -%}
+    {%- set columns = arguments["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    {%- set records = config.get("meta")["touched_by"] -%}
+    delete from {{ arguments["target_relation"] }}
+    where (food_bank_id, month) in ({{ touched_months(records) }})
+    ;
+    insert into {{ arguments["target_relation"] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arguments["temp_relation"] }}
+{%- endmacro %}

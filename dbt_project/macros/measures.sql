@@ -1,0 +1,62 @@
+{#- What indicators add up, over the rows of fct_flows_by_kind: one home for each condition. -#}
+{% macro flow_measures() -%}
+    {%- set losses = "mode in ('sorting', 'expired', 'damaged', 'cold_chain_break', 'packaging')" -%}
+    {%- set received = "when flow = 'received' and is_food" -%}
+    {%- set to_partners = "flow = 'delivered' and is_food" -%}
+    {%- set from_partners = "flow = 'returned' and is_food" -%}
+    {%- set to_households = "flow = 'parcels' and is_food" -%}
+    {%- set measures = {
+        "received_kg": received ~ " then weight_kg",
+        "received_net_kg": received ~ " and channel <> 'inter_bank' then weight_kg",
+        "received_all_kg": "when flow = 'received' then weight_kg",
+        "weighed_kg": "when flow = 'received' and is_weighed then weight_kg",
+        "to_partners_kg": "when "
+        ~ to_partners
+        ~ " then weight_kg when "
+        ~ from_partners
+        ~ " then - weight_kg",
+        "ordered_and_delivered_kg": "when "
+        ~ to_partners
+        ~ " and is_ordered then weight_kg when "
+        ~ from_partners
+        ~ " and is_ordered then - weight_kg",
+        "parcel_kg": "when " ~ to_households ~ " then weight_kg",
+        "distributed_kg": "when "
+        ~ to_partners
+        ~ " or "
+        ~ to_households
+        ~ " then weight_kg when "
+        ~ from_partners
+        ~ " then - weight_kg",
+        "loss_kg": "when flow = 'removed' and is_food and " ~ losses ~ " then weight_kg",
+        "unexplained_kg": "when flow = 'unexplained' and is_food then weight_kg",
+        "stock_change_kg": "when is_food then stock_change_kg",
+    } -%}
+    {%- for definition in fresh_definitions() -%}
+        {%- set fresh = "is_fresh_" ~ definition -%}
+        {%- do measures.update(
+            {
+                "fresh_received_"
+                ~ definition
+                ~ "_kg": received
+                ~ " and "
+                ~ fresh
+                ~ " then weight_kg",
+                "fresh_distributed_"
+                ~ definition
+                ~ "_kg": "when ("
+                ~ to_partners
+                ~ " or "
+                ~ to_households
+                ~ ") and "
+                ~ fresh
+                ~ " then weight_kg when "
+                ~ from_partners
+                ~ " and "
+                ~ fresh
+                ~ " then - weight_kg",
+            }
+        ) -%}
+    {%- endfor -%}
+    {{ return(measures) }}
+{%- endmacro %}

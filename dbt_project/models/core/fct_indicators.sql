@@ -1,0 +1,276 @@
+with
+    formulas as (
+        select
+            indicator_code,
+            coalesce(variant, '') as variant,
+            operation,
+            numerator,
+            numerator_divisor,
+            denominator,
+            denominator_divisor,
+            is_zero_when_absent,
+            records,
+            quality
+        from {{ ref("indicator_formulas") }}
+    ),
+
+    register as (select * from {{ ref("dim_indicators") }}),
+
+    scopes as (select * from {{ ref("dim_scopes") }}),
+
+    supplied_records as (select * from {{ ref("fct_supplied_records") }} where is_supplied),
+
+    measures as (select * from {{ ref("fct_measures_by_period") }}),
+
+    carbon as (select * from {{ ref("fct_carbon_by_period") }}),
+
+    meal_conventions as (select * from {{ ref("meal_conventions") }}),
+
+    periods as (
+        select distinct food_bank_id, period_kind, period_start from {{ ref("dim_periods") }}
+    ),
+
+    -- a food bank has the indicators whose records it all supplies
+    needed_records as (
+        select indicator_code, variant, unnest(string_split(records, '|')) as record from formulas
+    ),
+
+    supplied_indicators as (
+        select food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
+        from needed_records
+        cross join (select distinct food_bank_id from scopes) as food_banks
+        left join
+            supplied_records
+            on food_banks.food_bank_id = supplied_records.food_bank_id
+            and needed_records.record = supplied_records.record
+        group by food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
+        having count(*) = count(supplied_records.record)
+    ),
+
+    cells as (
+        select
+            scopes.scope_kind,
+            scopes.scope_id,
+            scopes.data_date,
+            scopes.food_bank_id,
+            scopes.territory_code,
+            periods.period_kind,
+            periods.period_start,
+            formulas.*
+        from scopes
+        inner join supplied_indicators on scopes.food_bank_id = supplied_indicators.food_bank_id
+        inner join
+            formulas
+            on supplied_indicators.indicator_code = formulas.indicator_code
+            and supplied_indicators.variant = formulas.variant
+        inner join register on formulas.indicator_code = register.indicator_code
+        inner join periods on scopes.food_bank_id = periods.food_bank_id
+        where scopes.scope_kind <> 'territory' or register.territory_basis <> 'none'
+    ),
+
+    -- sums over the food banks of a scope, and ratios of sums
+    summed as (
+        select
+            cells.scope_kind,
+            cells.scope_id,
+            cells.data_date,
+            cells.indicator_code,
+            cells.variant,
+            cells.period_kind,
+            cells.period_start,
+            sum(
+                case
+                    when cells.is_zero_when_absent
+                    then coalesce(numerators.amount, 0)
+                    else numerators.amount
+                end
+            ) as numerator,
+            sum(
+                case
+                    when cells.denominator is null
+                    then null
+                    when cells.is_zero_when_absent
+                    then coalesce(denominators.amount, 0)
+                    else denominators.amount
+                end
+            ) as denominator
+        from cells
+        left join
+            measures as numerators
+            on cells.food_bank_id = numerators.food_bank_id
+            and cells.territory_code = numerators.territory_code
+            and cells.period_kind = numerators.period_kind
+            and cells.period_start = numerators.period_start
+            and cells.numerator = numerators.measure
+        left join
+            measures as denominators
+            on cells.food_bank_id = denominators.food_bank_id
+            and cells.territory_code = denominators.territory_code
+            and cells.period_kind = denominators.period_kind
+            and cells.period_start = denominators.period_start
+            and cells.denominator = denominators.measure
+        group by
+            cells.scope_kind,
+            cells.scope_id,
+            cells.data_date,
+            cells.indicator_code,
+            cells.variant,
+            cells.period_kind,
+            cells.period_start
+    ),
+
+    -- emissions with their range: linear within a factor, in quadrature over factors
+    emissions_by_factor as (
+        select
+            scopes.scope_kind,
+            scopes.scope_id,
+            carbon.period_kind,
+            carbon.period_start,
+            carbon.ledger,
+            carbon.factor_id,
+            sum(carbon.kg_co2e) as kg_co2e,
+            sum(carbon.kg_co2e - carbon.kg_co2e_low) as below_kg,
+            sum(carbon.kg_co2e_high - carbon.kg_co2e) as above_kg,
+            sum(carbon.measured_kg_co2e) as measured_kg_co2e
+        from carbon
+        inner join
+            scopes
+            on carbon.food_bank_id = scopes.food_bank_id
+            and carbon.territory_code = scopes.territory_code
+        group by all
+    ),
+
+    emissions as (
+        select
+            scope_kind,
+            scope_id,
+            period_kind,
+            period_start,
+            ledger,
+            sum(kg_co2e) as kg_co2e,
+            sum(measured_kg_co2e) as measured_kg_co2e,
+            {{ in_quadrature("below_kg * below_kg") }} as below_kg,
+            {{ in_quadrature("above_kg * above_kg") }} as above_kg
+        from emissions_by_factor
+        group by scope_kind, scope_id, period_kind, period_start, ledger
+    ),
+
+    converted as (
+        select
+            summed.scope_kind,
+            summed.scope_id,
+            summed.data_date,
+            summed.indicator_code,
+            summed.variant,
+            summed.period_kind,
+            summed.period_start,
+            case
+                when summed.period_kind = 'year_to_date'
+                then {{ same_day_in_year("summed.data_date", "year(summed.period_start)") }}
+                else
+                    cast(
+                        summed.period_start + case
+                            summed.period_kind
+                            when 'month'
+                            then interval 1 month
+                            when 'quarter'
+                            then interval 3 month
+                            else interval 12 month
+                        end
+                        - interval 1 day as date
+                    )
+            end as natural_end,
+            formulas.operation,
+            formulas.quality,
+            cast(
+                summed.numerator / formulas.numerator_divisor as decimal(18, 6)
+            ) as numerator,
+            cast(
+                summed.denominator / formulas.denominator_divisor as decimal(18, 6)
+            ) as denominator,
+            meal_conventions.grams_per_meal
+        from summed
+        inner join
+            formulas
+            on summed.indicator_code = formulas.indicator_code
+            and summed.variant = formulas.variant
+        left join
+            meal_conventions
+            on formulas.operation = 'meals'
+            and summed.variant = meal_conventions.meal_convention
+    ),
+
+    computed as (
+        select
+            converted.*,
+            case
+                when operation = 'total'
+                then numerator
+                when operation = 'share'
+                then {{ share("numerator", "denominator") }}
+                when operation = 'growth'
+                then
+                    cast(
+                        {{ share("numerator", "denominator", "decimal(18, 6)") }}
+                        - 1 as decimal(18, 6)
+                    )
+                when operation = 'meals'
+                then
+                    cast(
+                        {{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6)
+                    )
+            end as value
+        from converted
+    )
+
+select
+    computed.scope_kind,
+    computed.scope_id,
+    computed.indicator_code,
+    computed.variant,
+    computed.period_kind,
+    computed.period_start,
+    least(computed.natural_end, computed.data_date) as period_end,
+    computed.value,
+    case when computed.operation in ('share', 'growth') then computed.numerator end as numerator,
+    computed.denominator,
+    register.unit,
+    nullif(computed.variant, '') as definition,
+    case
+        when computed.operation = 'total'
+        then cast(emissions.kg_co2e - emissions.below_kg as decimal(18, 6))
+        else {{ share("emissions.kg_co2e - emissions.below_kg", "computed.denominator") }}
+    end as low,
+    case
+        when computed.operation = 'total'
+        then cast(emissions.kg_co2e + emissions.above_kg as decimal(18, 6))
+        else {{ share("emissions.kg_co2e + emissions.above_kg", "computed.denominator") }}
+    end as high,
+    computed.natural_end > computed.data_date as is_partial,
+    false as is_suppressed,
+    case
+        when computed.quality <> 'by_level'
+        then computed.quality
+        when coalesce(emissions.measured_kg_co2e, 0) = 0
+        then 'modelled'
+        when emissions.measured_kg_co2e = emissions.kg_co2e
+        then 'measured'
+        else 'mixed'
+    end as quality,
+    register.method_version,
+    computed.data_date
+from computed
+inner join register on computed.indicator_code = register.indicator_code
+left join
+    emissions
+    on computed.scope_kind = emissions.scope_kind
+    and computed.scope_id = emissions.scope_id
+    and computed.period_kind = emissions.period_kind
+    and computed.period_start = emissions.period_start
+    and (
+        (
+            computed.indicator_code in ('induced_kg_co2e', 'induced_kg_per_tonne')
+            and emissions.ledger = 'induced'
+        )
+        or (computed.indicator_code = 'avoided_kg_co2e' and emissions.ledger = 'avoided')
+    )

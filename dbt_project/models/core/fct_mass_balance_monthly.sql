@@ -1,0 +1,185 @@
+with
+    food_banks as (select * from {{ ref("dim_food_banks") }} where data_date is not null),
+
+    flows as (
+        select
+            flows.*,
+            {{ first_day_of_month("food_banks.data_date") }} as last_month
+        from {{ ref("fct_flows_by_kind") }} as flows
+        inner join food_banks on flows.food_bank_id = food_banks.food_bank_id
+        where
+            flows.is_to_same_day
+            = (flows.month = {{ first_day_of_month("food_banks.data_date") }})
+            and flows.flow <> 'outside'
+    ),
+
+    full_counts as (
+        select full_counts.*
+        from {{ ref("int_full_counts") }} as full_counts
+        inner join food_banks on full_counts.food_bank_id = food_banks.food_bank_id
+        where full_counts.count_date <= food_banks.data_date
+    ),
+
+    counted_stock as (select * from {{ ref("int_counted_stock") }}),
+
+    products as (select * from {{ ref("dim_products") }}),
+
+    counts_monthly as (
+        select
+            food_bank_id,
+            site_id,
+            month,
+            max(count_date) as last_count_date,
+            count(*) filter (where count_no > 1) as later_counts
+        from full_counts
+        group by food_bank_id, site_id, month
+    ),
+
+    counted_families as (
+        select
+            counts_monthly.food_bank_id,
+            counts_monthly.site_id,
+            counts_monthly.month,
+            coalesce(products.network_family, 'unmapped') as network_family,
+            sum(counted_stock.counted_kg) as counted_kg
+        from counts_monthly
+        inner join
+            counted_stock
+            on counts_monthly.food_bank_id = counted_stock.food_bank_id
+            and counts_monthly.site_id = counted_stock.site_id
+            and counts_monthly.last_count_date = counted_stock.count_date
+        left join
+            products
+            on counted_stock.food_bank_id = products.food_bank_id
+            and counted_stock.product_code = products.product_code
+        group by all
+    ),
+
+    -- every family that a site ever held, in every month from the site's first one on
+    sites as (
+        select food_bank_id, site_id, min(month) as first_month, max(last_month) as last_month
+        from flows
+        group by food_bank_id, site_id
+    ),
+
+    site_families as (
+        select distinct food_bank_id, site_id, network_family
+        from flows
+        union
+        select distinct food_bank_id, site_id, network_family
+        from counted_families
+    ),
+
+    cells as (
+        select
+            site_families.food_bank_id,
+            site_families.site_id,
+            site_families.network_family,
+            months.month
+        from site_families
+        inner join
+            sites
+            on site_families.food_bank_id = sites.food_bank_id
+            and site_families.site_id = sites.site_id
+        inner join
+            {{ ref("dim_months") }} as months
+            on sites.food_bank_id = months.food_bank_id
+            and months.month between sites.first_month and sites.last_month
+    ),
+
+    terms as (
+        select
+            food_bank_id,
+            site_id,
+            network_family,
+            month,
+            {% for flow in [
+                "received",
+                "transferred_in",
+                "delivered",
+                "returned",
+                "parcels",
+                "removed",
+                "transferred_out",
+                "unexplained",
+                "opening_count",
+            ] -%}
+                coalesce(
+                    sum(weight_kg) filter (where flow = '{{ flow }}'), 0
+                ) as {{ flow }}_kg,
+            {% endfor -%}
+            sum(stock_change_kg) as stock_change_kg
+        from flows
+        group by food_bank_id, site_id, network_family, month
+    ),
+
+    balances as (
+        select
+            cells.month,
+            cells.food_bank_id,
+            cells.site_id,
+            cells.network_family,
+            coalesce(terms.received_kg, 0) as received_kg,
+            coalesce(terms.transferred_in_kg, 0) as transfers_in_kg,
+            coalesce(terms.delivered_kg, 0) as delivered_kg,
+            coalesce(terms.returned_kg, 0) as returned_kg,
+            coalesce(terms.parcels_kg, 0) as parcels_kg,
+            coalesce(terms.removed_kg, 0) as removed_kg,
+            coalesce(terms.transferred_out_kg, 0) as transfers_out_kg,
+            coalesce(terms.opening_count_kg, 0) as initial_count_kg,
+            case
+                when counts_monthly.last_count_date is not null
+                then coalesce(counted_families.counted_kg, 0)
+            end as counted_kg,
+            case
+                when counts_monthly.later_counts > 0 then coalesce(terms.unexplained_kg, 0)
+            end as unexplained_kg,
+            sum(coalesce(terms.stock_change_kg, 0)) over (
+                partition by cells.food_bank_id, cells.site_id, cells.network_family
+                order by cells.month
+            ) as closing_kg,
+            coalesce(terms.stock_change_kg, 0) as stock_change_kg
+        from cells
+        left join
+            terms
+            on cells.food_bank_id = terms.food_bank_id
+            and cells.site_id = terms.site_id
+            and cells.network_family = terms.network_family
+            and cells.month = terms.month
+        left join
+            counts_monthly
+            on cells.food_bank_id = counts_monthly.food_bank_id
+            and cells.site_id = counts_monthly.site_id
+            and cells.month = counts_monthly.month
+        left join
+            counted_families
+            on cells.food_bank_id = counted_families.food_bank_id
+            and cells.site_id = counted_families.site_id
+            and cells.network_family = counted_families.network_family
+            and cells.month = counted_families.month
+    )
+
+select
+    month,
+    food_bank_id,
+    site_id,
+    network_family,
+    cast(closing_kg - stock_change_kg as decimal(18, 3)) as opening_kg,
+    cast(received_kg as decimal(18, 3)) as received_kg,
+    cast(transfers_in_kg as decimal(18, 3)) as transfers_in_kg,
+    cast(0 as decimal(18, 3)) as transformation_output_kg,
+    cast(delivered_kg as decimal(18, 3)) as delivered_kg,
+    cast(returned_kg as decimal(18, 3)) as returned_kg,
+    cast(parcels_kg as decimal(18, 3)) as parcels_kg,
+    cast(removed_kg as decimal(18, 3)) as removed_kg,
+    cast(transfers_out_kg as decimal(18, 3)) as transfers_out_kg,
+    cast(0 as decimal(18, 3)) as transformation_input_kg,
+    cast(
+        closing_kg - initial_count_kg - coalesce(unexplained_kg, 0) as decimal(18, 3)
+    ) as theoretical_closing_kg,
+    cast(initial_count_kg as decimal(18, 3)) as initial_count_kg,
+    cast(counted_kg as decimal(18, 3)) as counted_kg,
+    cast(unexplained_kg as decimal(18, 3)) as unexplained_kg,
+    cast(closing_kg as decimal(18, 3)) as closing_kg,
+    closing_kg < 0 as is_negative
+from balances

@@ -1,0 +1,21 @@
+select
+    scope_kind,
+    scope_id,
+    indicator_code,
+    variant,
+    period_kind,
+    period_start,
+    period_end,
+    value,
+    numerator,
+    denominator,
+    unit,
+    definition,
+    low,
+    high,
+    is_partial,
+    is_suppressed,
+    quality,
+    method_version,
+    data_date
+from {{ ref("fct_indicators") }}

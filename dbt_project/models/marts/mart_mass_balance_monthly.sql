@@ -1,0 +1,22 @@
+select
+    month,
+    food_bank_id,
+    site_id,
+    network_family,
+    opening_kg,
+    received_kg,
+    transfers_in_kg,
+    transformation_output_kg,
+    delivered_kg,
+    returned_kg,
+    parcels_kg,
+    removed_kg,
+    transfers_out_kg,
+    transformation_input_kg,
+    theoretical_closing_kg,
+    initial_count_kg,
+    counted_kg,
+    unexplained_kg,
+    closing_kg,
+    is_negative
+from {{ ref("fct_mass_balance_monthly") }}

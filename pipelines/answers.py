@@ -1,0 +1,256 @@
+"""What the command line prints: JSON for scripts, tables for people.
+
+Values come from the stages as they are; only their layout is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import simplejson
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.settings import Settings
+from pipelines.store import DeliveryStore
+
+if TYPE_CHECKING:
+    from pipelines.runs import RefreshSummary
+
+console = Console(highlight=False, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; Decimal as the shortest exact number, dates as ISO text."""
+    print(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2, default=str))
+
+
+@contextmanager
+def show_progress(title: str, is_quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being done on standard error while it is done, on a terminal."""
+    errors = Console(stderr=True, highlight=False)
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda step: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda step: progress.update(task, description=step)
+
+
+def print_demonstration(settings: Settings, summary: Any, as_json: bool) -> None:
+    """Print what `collecto demo` wrote."""
+    values = asdict(summary) if is_dataclass(summary) and not isinstance(summary, type) else {}
+    if as_json:
+        print_json(values)
+        return
+    rows = sum(values["rows"].values())
+    console.print(f"Wrote {len(values['files'])} files with {rows} rows into {settings.landing}")
+    console.print("Next: collecto refresh")
+
+
+def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
+    """Print what a refresh did and which publication stands."""
+    if as_json:
+        print_json(summary.as_json())
+        return
+    if not summary.deliveries and not summary.is_new and not summary.refused:
+        console.print(f"Nothing new. Publication {summary.publication_id or 'none yet'} stands.")
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for state, count in summary.deliveries.items():
+        table.add_row(f"deliveries {state.replace('_', ' ')}", str(count))
+    for name, count in summary.rows.items():
+        table.add_row(f"rows {name}", str(count))
+    console.print(table)
+    for entry in summary.set_aside:
+        console.print(f"Set aside: {entry['source_name']}: {entry['reason']}", markup=False)
+    if summary.rows["quarantined"]:
+        console.print("Lines to correct: collecto quarantine list")
+    if summary.refused:
+        console.print(f"Publication refused ({len(summary.refused)} reasons):")
+        for reason in summary.refused[:10]:
+            console.print(f"  {reason}", markup=False)
+        console.print(f"Publication {summary.publication_id or 'none yet'} stands.")
+    elif summary.is_new:
+        console.print(f"Published {summary.publication_id}")
+    else:
+        console.print(f"Publication {summary.publication_id} stands unchanged.")
+
+
+def print_status(status: dict[str, Any], as_json: bool) -> None:
+    """Print the state of the data folder."""
+    if as_json:
+        print_json(status)
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for state, count in status["deliveries"].items():
+        table.add_row(f"deliveries {state.replace('_', ' ')}", str(count))
+    for name, count in status["rows"].items():
+        table.add_row(f"rows {name}", str(count))
+    table.add_row("lines to correct", str(status["quarantine_open"]))
+    console.print(table)
+    late = Table("food bank", "record", "last date", "days since", box=None, pad_edge=False)
+    for entry in status["lateness"]:
+        late.add_row(*(str(value) for value in entry.values()))
+    if status["lateness"]:
+        console.print(late)
+    if status["refused"]:
+        console.print(f"The last publication was refused: {status['refused'][0]}", markup=False)
+    if status["publication_id"]:
+        published = datetime.fromisoformat(status["published_at"])
+        hours = (datetime.now(UTC) - published).total_seconds() / 3600
+        console.print(f"Publication {status['publication_id']} of {published:%Y-%m-%d %H:%M} UTC,"
+                      f" {hours:.1f} hours old")  # fmt: skip
+    else:
+        console.print("Nothing is published yet. Next: collecto refresh")
+
+
+def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print published values, one row per scope."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("scope", "period", "value", "unit", "numerator", "denominator", "data up to",
+                  box=None, pad_edge=False)  # fmt: skip
+    for row in rows:
+        variant = f" ({row['variant']})" if row["variant"] else ""
+        partial = " partial" if row["is_partial"] else ""
+        table.add_row(
+            f"{row['scope_id']}{variant}",
+            f"{row['period_start']} to {row['period_end']}{partial}",
+            *(_show(row[name]) for name in ("value", "unit", "numerator", "denominator")),
+            _show(row["data_date"]),
+        )
+    console.print(table)
+    if any(row["is_demonstration"] for row in rows):
+        console.print("Demonstration records: not real figures.")
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
+    """Deliveries with their rows, as `collecto deliveries list --json` answers."""
+    outcomes: dict[str, list[dict[str, Any]]] = {}
+    for outcome in store.list_outcomes():
+        outcomes.setdefault(outcome["delivery_id"], []).append(outcome)
+    rows = []
+    for delivery in store.list_deliveries():
+        own = outcomes.get(delivery.delivery_id, [])
+        grams = [row["grams_accepted"] for row in own if row["grams_accepted"] is not None]
+        rows.append(
+            {
+                "delivery_id": delivery.delivery_id,
+                "food_bank_id": delivery.food_bank_id,
+                "records": [row["record"] for row in own],
+                "source_name": delivery.source_name,
+                "state": delivery.state,
+                "reason": delivery.reason,
+                "received_at": delivery.received_at.isoformat(),
+                **{
+                    f"rows_{name}": sum(row[f"rows_{name}"] for row in own)
+                    for name in ("delivered", "accepted", "quarantined", "replayed")
+                },
+                "kg_accepted": Decimal(sum(grams)) / 1000 if grams else None,
+                "contract_version": own[0]["contract_version"] if own else None,
+                "profile_version": delivery.profile_version,
+            }
+        )
+    for repeated in store.list_file_duplicates():
+        rows.append(
+            {
+                **dict.fromkeys(rows[0], None),
+                "delivery_id": repeated["delivery_id"],
+                "food_bank_id": repeated["food_bank_id"],
+                "records": [],
+                "source_name": repeated["path"].rsplit(f"/{repeated['food_bank_id']}/", 1)[-1],
+                "state": "duplicate",
+                "reason": f"the same bytes came before as {repeated['source_name']}",
+                "received_at": repeated["received_at"],
+                **{
+                    f"rows_{name}": 0
+                    for name in ("delivered", "accepted", "quarantined", "replayed")
+                },
+            }
+        )
+    return rows
+
+
+def print_deliveries(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print deliveries, one line each."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("food bank", "file", "state", "rows", "accepted", "quarantined", "reason",
+                  box=None, pad_edge=False)  # fmt: skip
+    for row in rows:
+        table.add_row(
+            row["food_bank_id"],
+            row["source_name"],
+            row["state"].replace("_", " "),
+            *(str(row[f"rows_{name}"]) for name in ("delivered", "accepted", "quarantined")),
+            row["reason"] or "",
+        )
+    console.print(table)
+
+
+def describe_quarantine(store: DeliveryStore, status: str | None) -> list[dict[str, Any]]:
+    """Quarantined rows, as `collecto quarantine list --json` answers."""
+    return [
+        {
+            "food_bank_id": row["food_bank_id"],
+            "record": row["record"],
+            "delivery_id": row["delivery_id"],
+            "source_name": row["source_name"],
+            "source_line": row["source_line"],
+            "source_column": row["source_column"],
+            "rules": json.loads(row["rules"]),
+            "cells": json.loads(row["cells"]),
+            "status": row["status"],
+        }
+        for row in store.list_quarantine(status)
+    ]
+
+
+def print_quarantine(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows held back, a line per broken rule."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("file", "line", "column", "value", "rule", "what is wrong",
+                  box=None, pad_edge=False)  # fmt: skip
+    for row in rows:
+        for rule in row["rules"]:
+            table.add_row(
+                f"{row['food_bank_id']}/{row['source_name']}",
+                str(row["source_line"]),
+                rule["column"] or "",
+                rule["value"] or "",
+                rule["rule"],
+                rule["message"],
+            )
+    console.print(table)
+    console.print(f"{len(rows)} lines to correct")
+
+
+def print_checks(results: list[dict[str, Any]], as_json: bool) -> None:
+    """Print checks, one line each."""
+    if as_json:
+        print_json(results)
+        return
+    for result in results:
+        mark = "ok    " if result["ok"] else "WRONG "
+        console.print(f"{mark}{result['check']} {result['detail']}".rstrip(), markup=False)
+

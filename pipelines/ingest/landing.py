@@ -1,0 +1,239 @@
+"""Claims landing files: finds them, takes their bytes once, archives them in raw.
+
+Landing files are never parsed in place and never changed. Raw is append-only and read-only:
+bytes as sent (zstd), or the redacted table where the file has personal or unknown columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import zstandard
+
+from data_contracts.loader import ContractError, SourceProfile
+from pipelines.ingest.mapping import Target, find_targets, redact
+from pipelines.ingest.parsing import MAX_BYTES, ParsedTable, UnreadableError, parse_csv
+from pipelines.settings import Settings, now
+from pipelines.store import DeliveryStore, Pseudonymizer, load_pseudonymizer, write_atomically
+
+FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
+STABLE_AFTER_SECONDS = 2.0
+_STAMP = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})T(\d{2})-?(\d{2})-?(\d{2})Z")
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """One file that a sender wrote; `relative_path` is within the food bank's folder."""
+
+    path: Path
+    food_bank_id: str
+    relative_path: str
+    size: int
+    modified_ns: int
+
+
+def list_landing_files(landing: Path) -> Iterator[LandingFile]:
+    """Files that senders finished, in order of name; hidden and temporary names are left alone.
+
+    A file that changed in the last two seconds is looked at twice; while it grows it waits for
+    the next run. `<name>.done` beside it says that it is finished.
+    """
+    recent: list[LandingFile] = []
+    for food_bank in sorted(landing.iterdir()) if landing.is_dir() else []:
+        if not FOOD_BANK_ID.match(food_bank.name) or not food_bank.is_dir():
+            continue
+        for path in sorted(food_bank.rglob("*")):
+            relative = path.relative_to(food_bank)
+            if any(part.startswith(".") for part in relative.parts) or path.suffix == ".done":
+                continue
+            if path.is_symlink() or not path.is_file():
+                continue
+            stat = path.stat()
+            file = LandingFile(
+                path, food_bank.name, relative.as_posix(), stat.st_size, stat.st_mtime_ns
+            )
+            is_old = time.time() - stat.st_mtime > STABLE_AFTER_SECONDS
+            if is_old or path.with_name(path.name + ".done").exists():
+                yield file
+            else:
+                recent.append(file)
+    if recent:
+        time.sleep(0.3)
+        for file in recent:
+            stat = file.path.stat()
+            if (stat.st_size, stat.st_mtime_ns) == (file.size, file.modified_ns):
+                yield file
+
+
+def has_new_files(settings: Settings, store: DeliveryStore) -> bool:
+    """Whether landing holds a file that was not claimed as it stands."""
+    return any(
+        not store.knows_file(str(file.path), file.size, file.modified_ns)
+        for file in list_landing_files(settings.landing)
+    )
+
+
+def claim_landing(
+    settings: Settings,
+    store: DeliveryStore,
+    profiles: dict[str, SourceProfile],
+    food_banks: list[str] | None = None,
+    report: Callable[[str], None] = lambda step: None,
+) -> list[str]:
+    """Claim every new landing file; give the identifiers of the new deliveries.
+
+    A file that cannot be read is set aside with its reason; the others go on. The reference rows
+    that a source profile carries arrive as deliveries of their own.
+    """
+    claimed: list[str] = []
+    keys: dict[str, Pseudonymizer] = {}
+    for file in list_landing_files(settings.landing):
+        if food_banks and file.food_bank_id not in food_banks:
+            continue
+        if store.knows_file(str(file.path), file.size, file.modified_ns):
+            continue
+        profile = profiles.get(file.food_bank_id)
+        if file.food_bank_id not in keys:
+            keys[file.food_bank_id] = load_pseudonymizer(settings, file.food_bank_id)
+            claimed += _claim_reference(settings, store, profile, keys[file.food_bank_id])
+        report(f"Claiming {file.food_bank_id}/{file.relative_path}")
+        content = _read_bytes(file.path)
+        delivery_id = keys[file.food_bank_id].hash_content(content)
+        if store.has_delivery(delivery_id):
+            store.record_file(str(file.path), file.size, file.modified_ns, delivery_id, True)
+            continue
+        _store_delivery(
+            settings, store, profile, keys[file.food_bank_id], file.food_bank_id,
+            file.relative_path, content,
+        )
+        store.record_file(str(file.path), file.size, file.modified_ns, delivery_id, False)
+        claimed.append(delivery_id)
+    return claimed
+
+
+def _claim_reference(
+    settings: Settings,
+    store: DeliveryStore,
+    profile: SourceProfile | None,
+    pseudonymizer: Pseudonymizer,
+) -> list[str]:
+    claimed = []
+    for record, rows in (profile.reference if profile else {}).items():
+        assert profile is not None
+        content = pl.DataFrame(rows).write_csv().encode()
+        delivery_id = pseudonymizer.hash_content(content)
+        if not store.has_delivery(delivery_id):
+            name = f"{record}/source profile {profile.version}"
+            _store_delivery(
+                settings, store, None, pseudonymizer, profile.food_bank_id, name, content
+            )
+            claimed.append(delivery_id)
+    return claimed
+
+
+def _read_bytes(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as handle:
+        return handle.read(MAX_BYTES + 1)
+
+
+def _store_delivery(
+    settings: Settings,
+    store: DeliveryStore,
+    profile: SourceProfile | None,
+    pseudonymizer: Pseudonymizer,
+    food_bank_id: str,
+    name: str,
+    content: bytes,
+) -> None:
+    delivery_id = pseudonymizer.hash_content(content)
+    sent_at = _read_sent_at(name)
+    archive: str | None = None
+    reason: str | None = None
+    try:
+        if len(content) > MAX_BYTES:
+            raise UnreadableError(f"the file is larger than {MAX_BYTES // 1_000_000} MB")
+        targets = find_targets(name, profile)
+        table = _parse(content, targets[0])
+        redacted, _, differs = redact(table, targets, pseudonymizer)
+        archive = _archive(settings, food_bank_id, delivery_id, content, redacted, differs)
+    except (UnreadableError, ContractError) as error:
+        reason = str(error)
+    store.add_delivery(delivery_id, food_bank_id, name, now(), sent_at, archive, reason)
+
+
+def _parse(content: bytes, target: Target) -> ParsedTable:
+    profile = target.profile
+    if profile is None:
+        return parse_csv(content)
+    return parse_csv(
+        content,
+        encoding=profile.encoding,
+        delimiter=profile.delimiter,
+        header_rows=profile.header_rows,
+    )
+
+
+def _read_sent_at(name: str) -> datetime | None:
+    """The moment that a sender wrote into the file's name: `...2024-06-25T18-00-00Z...`."""
+    found = _STAMP.search(name)
+    if not found:
+        return None
+    try:
+        return datetime(*(int(part) for part in found.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]
+    except ValueError:
+        return None
+
+
+def _archive(
+    settings: Settings,
+    food_bank_id: str,
+    delivery_id: str,
+    content: bytes,
+    table: ParsedTable,
+    is_redacted: bool,
+) -> str:
+    """Write a delivery into raw, read-only; give its path relative to raw."""
+    relative = f"{food_bank_id}/{delivery_id}{'.parquet' if is_redacted else '.csv.zst'}"
+    path = settings.raw / relative
+    if not path.exists():
+        with write_atomically(path) as temporary:
+            if is_redacted:
+                described = table.frame.with_columns(
+                    pl.lit(table.encoding).alias("_encoding"),
+                    pl.lit(table.delimiter).alias("_delimiter"),
+                )
+                described.write_parquet(temporary, compression="zstd")
+            else:
+                temporary.write_bytes(zstandard.ZstdCompressor(level=6).compress(content))
+            temporary.chmod(0o440)
+    return relative
+
+
+def read_archive(settings: Settings, archive: str, target: Target) -> ParsedTable:
+    """Read a delivery back from raw as a parsed, redacted table."""
+    path = settings.raw / archive
+    if path.suffix == ".parquet":
+        frame = pl.read_parquet(path, glob=False)
+        encoding, delimiter = "utf-8", ","
+        if frame.height:
+            encoding, delimiter = frame["_encoding"][0], frame["_delimiter"][0]
+        return ParsedTable(frame.drop("_encoding", "_delimiter"), encoding, delimiter)
+    with path.open("rb") as handle, zstandard.ZstdDecompressor().stream_reader(handle) as stream:
+        return _parse(io.BytesIO(stream.read()).getvalue(), target)
+
+
+def hash_landing_file(file: LandingFile) -> str:
+    """SHA-256 of the content of a landing file (not its delivery identifier, which is keyed)."""
+    descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,274 @@
+"""Turns the columns of a delivered file into the columns of a record, still as text.
+
+A source profile says how; a file in the record's own columns needs none. Identifiers of people
+are replaced by keyed hashes in `redact`, before anything is written. Types and rules are judged
+in `quality`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from data_contracts.loader import (
+    ColumnSource,
+    Contract,
+    ContractError,
+    FileProfile,
+    SourceProfile,
+    load_records,
+)
+from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, UnreadableError
+from pipelines.store import Pseudonymizer
+
+SOURCE_COLUMN = "_source_column"
+_COMMA_NUMBER = r"^\s*[+-]?\d+,\d+\s*$"
+_UNAMBIGUOUS_COMMA = r"^\s*[+-]?(0|\d+),(\d{1,2}|\d{4,})\s*$|^\s*[+-]?(0|\d{4,}),\d+\s*$"
+_POINT_NUMBER = r"^\s*[+-]?\d+\.\d+\s*$"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One record that a file holds, and the profile that says how (None: its own columns)."""
+
+    contract: Contract
+    profile: FileProfile | None
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """Rows of one record as text, with `_source_line`, `_source_column` and `_read_error`."""
+
+    contract: Contract
+    frame: pl.DataFrame
+    rows_filtered: int
+
+
+def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Target]:
+    """Which records a landing file holds: by the source profile, else by its folder.
+
+    `relative_path` is relative to the food bank's landing folder. Raises UnreadableError where
+    neither says so.
+    """
+    records = load_records()
+    matching = [
+        file
+        for file in (profile.files if profile else [])
+        if fnmatch.fnmatchcase(relative_path, file.match)
+    ]
+    if matching:
+        for file in matching:
+            if file.record not in records:
+                raise ContractError(f"profile {file.name}: no record is called {file.record!r}")
+        return [Target(records[file.record], file) for file in matching]
+    folder = PurePosixPath(relative_path).parts[0]
+    if folder in records and "/" in relative_path:
+        return [Target(records[folder], None)]
+    raise UnreadableError(
+        "no source profile of this food bank takes a file of this name, and its folder is not"
+        f" the name of a record ({', '.join(records)})"
+    )
+
+
+def _known_columns(table: ParsedTable, target: Target) -> dict[str, str]:
+    """Source column -> contract column, for the columns that are used; templates keep names."""
+    contract, profile = target.contract, target.profile
+    if profile is None:
+        accepted = {column.name: column.name for column in contract.columns}
+        for column in contract.columns:
+            if column.is_mass:
+                stem = column.name.removesuffix("_kg")
+                accepted |= {f"{stem}_quantity": f"{stem}_quantity", f"{stem}_unit": f"{stem}_unit"}
+        return {name: accepted[name.lower()] for name in table.columns if name.lower() in accepted}
+    used = dict.fromkeys(profile.keep_rows, "")
+    for name, source in profile.columns.items():
+        if source.source:
+            used[source.source] = name
+        for part in re.findall(r"\{(\w+)\}", source.template or ""):
+            used.setdefault(part, "")
+    wide = re.compile(profile.unpivot.columns) if profile.unpivot else None
+    return {
+        name: used.get(name, "")
+        for name in table.columns
+        if name in used or (wide and wide.search(name))
+    }
+
+
+def redact(
+    table: ParsedTable, targets: list[Target], pseudonymizer: Pseudonymizer
+) -> tuple[ParsedTable, list[str], bool]:
+    """Drop the columns that nobody knows and replace identifiers of people by keyed hashes.
+
+    Returns the table, the names of the dropped columns, and whether it differs from what was
+    delivered (it is then archived as a table, and the bytes are not kept).
+    """
+    known: dict[str, set[str]] = {}
+    for target in targets:
+        personal = {column.name for column in target.contract.columns if column.is_personal}
+        for name, column in _known_columns(table, target).items():
+            known.setdefault(name, set()).update({column} & personal)
+    dropped = [name for name in table.columns if name not in known]
+    hashed = [name for name, personal in known.items() if personal]
+    frame = table.frame.drop(dropped).with_columns(
+        _hash_column(table.frame[name], pseudonymizer.hash_identity) for name in hashed
+    )
+    return ParsedTable(frame, table.encoding, table.delimiter), dropped, bool(dropped or hashed)
+
+
+def _hash_column(values: pl.Series, hash_identity: Callable[[str], str]) -> pl.Series:
+    distinct = values.unique().to_list()
+    hashes = {value: hash_identity(normalise_identity(value)) for value in distinct if value}
+    hashes = {value: hashed for value, hashed in hashes.items() if normalise_identity(value)}
+    return values.replace_strict(hashes, default="", return_dtype=pl.String)
+
+
+def normalise_identity(value: str) -> str:
+    """One spelling per identifier: NFC, trimmed, without the zeros that spreadsheets lose."""
+    trimmed = unicodedata.normalize("NFC", value).strip()
+    return trimmed.lstrip("0") or "0" if trimmed.isdecimal() else trimmed
+
+
+def map_rows(table: ParsedTable, target: Target, food_bank_id: str) -> MappedRows:
+    """Give a redacted table the columns of the record.
+
+    Raises UnreadableError where key columns are missing or rows are another food bank's.
+    """
+    contract, profile = target.contract, target.profile
+    known = _known_columns(table, target)
+    if profile is None:
+        frame = table.frame.rename(known).with_columns(
+            pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN)
+        )
+        filtered = 0
+    else:
+        frame, filtered = _apply_profile(table, profile)
+    decimal = profile.decimal if profile else None
+    numbers = [
+        name
+        for name in frame.columns
+        if name.endswith("_quantity")
+        or (name in {c.name for c in contract.columns if c.logical_type in ("number", "integer")})
+    ]
+    frame = _read_decimal_commas(frame, numbers, decimal)
+    frame = _check_food_bank(frame, food_bank_id)
+    missing = [key for key in contract.keys if key not in frame.columns]
+    if missing:
+        raise UnreadableError(f"the key column {', '.join(missing)} of {contract.name} is missing")
+    return MappedRows(contract, frame, filtered)
+
+
+def _check_food_bank(frame: pl.DataFrame, food_bank_id: str) -> pl.DataFrame:
+    if "food_bank_id" not in frame.columns:
+        return frame.with_columns(pl.lit(food_bank_id).alias("food_bank_id"))
+    others = frame.filter(pl.col("food_bank_id").str.strip_chars() != food_bank_id)
+    if others.height:
+        name = others["food_bank_id"][0].strip()[:40]
+        raise UnreadableError(
+            f"line {others[SOURCE_LINE][0]} is of the food bank {name!r}, in the folder of"
+            f" {food_bank_id!r}"
+        )
+    return frame
+
+
+def _read_decimal_commas(
+    frame: pl.DataFrame, numbers: list[str], decimal: str | None
+) -> pl.DataFrame:
+    """Read `12,5` as 12.5 where the profile says so, or where the whole file shows it."""
+    if decimal == "." or not numbers or not frame.height:
+        return frame
+    if decimal is None:
+        shows = [pl.any_horizontal(_any_matches(numbers, _UNAMBIGUOUS_COMMA)).alias("comma")]
+        shows.append(pl.any_horizontal(_any_matches(numbers, _POINT_NUMBER)).alias("point"))
+        evidence = frame.select(shows).row(0, named=True)
+        if not evidence["comma"] or evidence["point"]:
+            return frame
+    return frame.with_columns(
+        pl.when(pl.col(name).str.contains(_COMMA_NUMBER))
+        .then(pl.col(name).str.replace(",", ".", literal=True))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in numbers
+    )
+
+
+def _any_matches(names: list[str], pattern: str) -> list[pl.Expr]:
+    return [pl.col(name).str.contains(pattern).any() for name in names]
+
+
+def _apply_profile(table: ParsedTable, profile: FileProfile) -> tuple[pl.DataFrame, int]:
+    frame = table.frame
+    before = frame.height
+    for name, values in profile.keep_rows.items():
+        if name not in frame.columns:
+            raise UnreadableError(f"the column {name!r}, which says which rows count, is missing")
+        frame = frame.filter(pl.col(name).str.strip_chars().is_in(values))
+    filtered = before - frame.height
+    frame = _unpivot(frame, profile) if profile.unpivot else frame.with_columns(
+        pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN)
+    )
+    columns = [
+        _column_expression(name, source, frame.columns).alias(name)
+        for name, source in profile.columns.items()
+    ]
+    return frame.select(*columns, SOURCE_LINE, SOURCE_COLUMN, READ_ERROR), filtered
+
+
+def _unpivot(frame: pl.DataFrame, profile: FileProfile) -> pl.DataFrame:
+    assert profile.unpivot is not None
+    pattern = re.compile(profile.unpivot.columns)
+    wide = [name for name in frame.columns if pattern.search(name)]
+    if not wide:
+        raise UnreadableError(f"no column has a name like {profile.unpivot.columns}")
+    names = pl.DataFrame(
+        [
+            {SOURCE_COLUMN: name, profile.unpivot.position: str(number), **found.groupdict()}
+            for number, name in enumerate(wide, start=1)
+            if (found := pattern.search(name))
+        ]
+    )
+    index = [name for name in frame.columns if name not in wide]
+    value = profile.unpivot.value
+    long = frame.unpivot(
+        on=wide, index=index, variable_name=SOURCE_COLUMN, value_name=value
+    ).filter(pl.col(value).str.strip_chars() != "")
+    return long.join(names, on=SOURCE_COLUMN, how="left", maintain_order="left")
+
+
+def _column_expression(name: str, source: ColumnSource, available: list[str]) -> pl.Expr:
+    if source.constant is not None:
+        return pl.lit(source.constant)
+    if source.template is not None:
+        parts = re.split(r"\{(\w+)\}", source.template)
+        for part in parts[1::2]:
+            _require_column(name, part, available)
+        return pl.concat_str(
+            pl.col(part).str.strip_chars() if number % 2 else pl.lit(part)
+            for number, part in enumerate(parts)
+        )
+    _require_column(name, source.source or name, available)
+    expression = pl.col(source.source or name).str.strip_chars()
+    if source.values is not None:
+        if source.otherwise is not None:
+            other: pl.Expr = (
+                pl.when(expression == "").then(pl.lit("")).otherwise(pl.lit(source.otherwise))
+            )
+        else:
+            other = expression
+        expression = expression.replace_strict(
+            source.values, default=other, return_dtype=pl.String
+        )
+    if source.date_format is not None:
+        moment = expression.str.strptime(pl.Datetime, source.date_format, strict=False)
+        expression = pl.coalesce(moment.dt.strftime("%Y-%m-%dT%H:%M:%S"), expression)
+    return expression
+
+
+def _require_column(name: str, source: str, available: list[str]) -> None:
+    if source not in available:
+        raise UnreadableError(f"the column {source!r}, from which {name} is read, is missing")

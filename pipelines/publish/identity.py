@@ -1,0 +1,71 @@
+"""The identity of a publication: a hash of everything that it is computed from.
+
+The same deliveries with the same verdicts, contracts, code, reference data and date give the same
+identifier, and byte for byte the same publication.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.settings import PROJECT_DIR, Settings
+
+CODE_FOLDERS = {
+    "pipelines": ("*.py",),
+    "dbt_project": ("*.sql", "*.yml", "*.csv"),
+    "data_contracts": ("*.py", "*.yaml"),
+}
+
+
+@cache
+def hash_project() -> dict[str, str]:
+    """SHA-256 of each folder that a publication depends on (code, contracts, reference data)."""
+    return {
+        folder: _hash_files(PROJECT_DIR / folder, patterns)
+        for folder, patterns in CODE_FOLDERS.items()
+    }
+
+
+def _hash_files(folder: Path, patterns: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    left_out = {"target", "logs", "__pycache__"}
+    paths = sorted(
+        path
+        for pattern in patterns
+        for path in folder.rglob(pattern)
+        if not left_out & set(path.relative_to(folder).parts)
+    )
+    for path in paths:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a publication is computed from, in canonical order; hashed by `make_publication_id`."""
+    deliveries = [
+        {
+            name: outcome[name]
+            for name in (
+                "delivery_id", "food_bank_id", "record", "contract_version", "rows_delivered",
+                "rows_accepted", "rows_quarantined", "rows_replayed", "grams_accepted",
+            )
+        }
+        for outcome in outcomes
+        if outcome["state"] in ("judged", "included")
+    ]
+    return {
+        "as_of": settings.today().isoformat(),
+        "code": hash_project(),
+        "deliveries": sorted(deliveries, key=lambda entry: (entry["delivery_id"], entry["record"])),
+    }
+
+
+def make_publication_id(inputs: dict[str, Any]) -> str:
+    """32 hexadecimal digits that stand for these inputs."""
+    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,221 @@
+"""Runs the job `refresh` in this process: decides whether there is work, reports what was done.
+
+Between the command line and `defs`. The decision comes before Dagster, dbt and Great Expectations
+are imported: where nothing is new it takes no more than reading names and hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.loader import Contract, load_marts
+from data_contracts.publications import read_pointer, read_refusal
+from pipelines.ingest.landing import has_new_files
+from pipelines.publish.identity import describe_inputs, make_publication_id
+from pipelines.publish.pointer import is_current
+from pipelines.settings import PROJECT_DIR, Settings
+from pipelines.store import DeliveryStore, hold_writer_lock, open_store
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+class RefreshFailedError(Exception):
+    """The refresh stopped before a publication could be judged."""
+
+
+@dataclass(frozen=True)
+class RefreshSummary:
+    """What a refresh did. `refused`: reasons why a publication was refused, or none."""
+
+    deliveries: dict[str, int]
+    rows: dict[str, int]
+    set_aside: list[dict[str, str]]
+    publication_id: str | None
+    is_new: bool
+    refused: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "deliveries": self.deliveries,
+            "rows": self.rows,
+            "set_aside": self.set_aside,
+            "publication_id": self.publication_id,
+            "is_new": self.is_new,
+            "refused": self.refused or None,
+        }
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 3 a delivery was set aside in this run, 4 publication refused."""
+        if self.refused:
+            return 4
+        return 3 if self.deliveries.get("set_aside") else 0
+
+
+def refresh(
+    settings: Settings,
+    *,
+    food_banks: tuple[str, ...] = (),
+    marts: Mapping[str, Contract] | None = None,
+    on_progress: Callable[[str], None] = lambda step: None,
+) -> RefreshSummary:
+    """Claim, judge, include, build, audit and publish what is new.
+
+    Raises StoreBusyError where another refresh is at work, SettingsError without a key,
+    RefreshFailedError where a step failed before the audit.
+    """
+    with open_store(settings) as store:
+        last_arrival = _last_arrival(store)
+        duplicates = store.count_duplicates()
+        if not _has_work(settings, store):
+            return _summarise(settings, store, last_arrival, duplicates, False)
+    before = (read_pointer(settings.published) or {}).get("publication_id")
+    with hold_writer_lock(settings) as epoch:
+        error = _execute(settings, epoch, food_banks, marts or load_marts(), on_progress)
+    with open_store(settings) as store:
+        after = (read_pointer(settings.published) or {}).get("publication_id")
+        summary = _summarise(settings, store, last_arrival, duplicates, before != after)
+    if error and not summary.refused:
+        raise RefreshFailedError(error)
+    return summary
+
+
+def _has_work(settings: Settings, store: DeliveryStore) -> bool:
+    if has_new_files(settings, store) or store.list_deliveries("stored", "judged"):
+        return True
+    outcomes = store.list_outcomes()
+    expected = make_publication_id(describe_inputs(settings, outcomes))
+    return bool(outcomes) and not is_current(settings, expected)
+
+
+def _last_arrival(store: DeliveryStore) -> int:
+    return max((delivery.arrival_no for delivery in store.list_deliveries()), default=0)
+
+
+def _summarise(
+    settings: Settings, store: DeliveryStore, last_arrival: int, duplicates: int, is_new: bool
+) -> RefreshSummary:
+    deliveries = [entry for entry in store.list_deliveries() if entry.arrival_no > last_arrival]
+    outcomes = [row for row in store.list_outcomes() if row["arrival_no"] > last_arrival]
+    states = Counter(entry.state for entry in deliveries)
+    states["duplicate"] = store.count_duplicates() - duplicates
+    refusal = read_refusal(settings.published)
+    return RefreshSummary(
+        deliveries={state: count for state, count in sorted(states.items()) if count},
+        rows=count_rows(outcomes),
+        set_aside=[
+            {"source_name": f"{entry.food_bank_id}/{entry.source_name}", "reason": entry.reason}
+            for entry in deliveries
+            if entry.state == "set_aside" and entry.reason
+        ],
+        publication_id=(read_pointer(settings.published) or {}).get("publication_id"),
+        is_new=is_new,
+        refused=list(refusal["reasons"]) if refusal else [],
+    )
+
+
+def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
+    """Rows delivered, accepted, quarantined, replayed, over these outcomes."""
+    return {
+        name: sum(row[f"rows_{name}"] for row in outcomes)
+        for name in ("delivered", "accepted", "quarantined", "replayed")
+    }
+
+
+def _execute(
+    settings: Settings,
+    epoch: int,
+    food_banks: tuple[str, ...],
+    marts: Mapping[str, Contract],
+    on_progress: Callable[[str], None],
+) -> str | None:
+    """Run the Dagster job in this process; give the first error, or None."""
+    on_progress("Starting Dagster")
+    prepare_dagster_home(settings)
+    import dagster as dg
+
+    from pipelines.defs.resources import Writer
+    from pipelines.definitions import build_defs
+
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    writer = Writer(settings, epoch, food_banks, marts, on_progress)
+    job = build_defs(writer=writer).resolve_job_def("refresh")
+    instance: DagsterInstance
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    if result.success:
+        return None
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            cause = data.error.cause or data.error if data.error else None
+            return cause.message.strip() if cause else str(event.message)
+    return "the job refresh failed"
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Give Dagster its home under the data folder, with the project's instance settings."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_DIR / "dagster.yaml", home / "dagster.yaml")
+    if settings.dagster_postgres_url:
+        with (home / "dagster.yaml").open("a", encoding="utf-8") as handle:
+            handle.write(
+                "storage:\n  postgres:\n    postgres_url:\n"
+                "      env: COLLECTO_DAGSTER_POSTGRES_URL\n"
+            )
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
+
+def describe_status(settings: Settings) -> dict[str, Any]:
+    """Deliveries by state, rows, lines to correct, what is late, the publication and its age."""
+    with open_store(settings) as store:
+        deliveries = store.list_deliveries()
+        outcomes = store.list_outcomes()
+        states = Counter(entry.state for entry in deliveries)
+        states["duplicate"] = store.count_duplicates()
+        open_rows = len(store.list_quarantine("open"))
+    pointer = read_pointer(settings.published)
+    return {
+        "deliveries": {state: count for state, count in sorted(states.items()) if count},
+        "rows": count_rows(outcomes),
+        "quarantine_open": open_rows,
+        "lateness": _describe_lateness(settings, outcomes),
+        "publication_id": pointer["publication_id"] if pointer else None,
+        "published_at": pointer["published_at"] if pointer else None,
+        "refused": (read_refusal(settings.published) or {}).get("reasons"),
+    }
+
+
+def _describe_lateness(
+    settings: Settings, outcomes: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    last: dict[tuple[str, str], str] = {}
+    for outcome in outcomes:
+        date = json.loads(outcome["profile"]).get("last_date")
+        key = (outcome["food_bank_id"], outcome["record"])
+        if date:
+            last[key] = max(last.get(key, ""), date)
+    today = settings.today()
+    return [
+        {
+            "food_bank_id": food_bank,
+            "record": record,
+            "last_date": date,
+            "days_since": (today - type(today).fromisoformat(date)).days,
+        }
+        for (food_bank, record), date in sorted(last.items())
+    ]

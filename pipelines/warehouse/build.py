@@ -1,0 +1,219 @@
+"""Runs dbt in this process and gives its results as plain values.
+
+`write_inputs` says which deliveries count and what the register holds; `run_build` builds models
+and runs data tests (unit tests of models run with the test suite, not at night).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from data_contracts.loader import load_register
+from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.store import write_atomically, write_json
+
+
+class WarehouseError(Exception):
+    """dbt could not run or a model failed; nothing of this build is used."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node: a model, a seed or a data test."""
+
+    unique_id: str
+    name: str
+    resource_type: Literal["model", "seed", "test", "snapshot", "unit_test"]
+    status: Literal["success", "pass", "fail", "error", "warn", "skipped"]
+    message: str
+    seconds: float
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status in ("fail", "error")
+
+
+def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
+    """Write `deliveries.parquet` (which deliveries count) and `register.parquet`.
+
+    `outcomes`: the store's, one per delivery and record. Pending deliveries are those that no
+    finished build holds.
+    """
+    counted = [outcome for outcome in outcomes if outcome["state"] in ("judged", "included")]
+    deliveries = pl.DataFrame(
+        [
+            {
+                "_delivery_id": outcome["delivery_id"],
+                "food_bank_id": outcome["food_bank_id"],
+                "record": outcome["record"],
+                "arrival_no": outcome["arrival_no"],
+                "is_pending": outcome["state"] == "judged",
+            }
+            for outcome in counted
+        ],
+        schema={
+            "_delivery_id": pl.String(),
+            "food_bank_id": pl.String(),
+            "record": pl.String(),
+            "arrival_no": pl.Int64(),
+            "is_pending": pl.Boolean(),
+        },
+    )
+    with write_atomically(settings.inputs / "deliveries.parquet") as temporary:
+        deliveries.write_parquet(temporary)
+    with write_atomically(settings.inputs / "register.parquet") as temporary:
+        make_register_table().write_parquet(temporary)
+
+
+def make_register_table() -> pl.DataFrame:
+    """The register as published: one row per indicator, the columns of `mart_register`."""
+    rows = [
+        {
+            "indicator_code": indicator.code,
+            "position": position,
+            **{
+                name: getattr(indicator, name)
+                for name in (
+                    "label_fr", "label_en", "definition_fr", "definition_en", "formula", "unit",
+                    "good_direction", "axis",
+                )
+            },
+            "additive_over": ",".join(indicator.additive_over),
+            "territory_basis": indicator.territory_basis,
+            "mart": indicator.mart,
+            "method_version": indicator.method_version,
+            "valid_from": indicator.valid_from,
+            "source": indicator.source,
+        }
+        for position, indicator in enumerate(load_register().values(), start=1)
+    ]
+    return pl.DataFrame(rows).with_columns(
+        pl.col("valid_from").str.to_date(), pl.col("position").cast(pl.Int64)
+    )
+
+
+def target_dir(settings: Settings) -> Path:
+    """Where dbt writes its manifest and run results for this data folder."""
+    return settings.warehouse_dir / "target"
+
+
+@contextmanager
+def dbt_environment(settings: Settings) -> Iterator[None]:
+    """The environment variables that the dbt project reads, set while dbt runs."""
+    values = {
+        "COLLECTO_ACCEPTED_DIR": str(settings.accepted),
+        "COLLECTO_INPUTS_DIR": str(settings.inputs),
+        "COLLECTO_WAREHOUSE_PATH": str(settings.warehouse_file),
+        "COLLECTO_MEMORY_LIMIT": settings.memory_limit,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_dbt(
+    settings: Settings, arguments: list[str], on_event: Callable[[Any], None] = lambda event: None
+) -> Any:
+    """Run one dbt command in this process; give dbt's result object.
+
+    Raises WarehouseError where dbt itself failed (not where a model or test did).
+    """
+    from dbt.cli.main import dbtRunner
+
+    settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+    common = [
+        "--project-dir", str(DBT_PROJECT_DIR),
+        "--profiles-dir", str(DBT_PROJECT_DIR),
+        "--target-path", str(target_dir(settings)),
+        "--log-path", str(settings.warehouse_dir / "logs"),
+        "--quiet",
+    ]  # fmt: skip
+    with dbt_environment(settings):
+        result = dbtRunner(callbacks=[on_event]).invoke([*arguments, *common])
+    if result.exception is not None:
+        raise WarehouseError(f"dbt {arguments[0]} failed: {result.exception}")
+    return result
+
+
+def parse_project(settings: Settings) -> Path:
+    """Parse the dbt project; give the path of its manifest."""
+    run_dbt(settings, ["parse", *_variables(settings)])
+    return target_dir(settings) / "manifest.json"
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """The manifest of the project, parsed again where a file of it is newer."""
+    manifest = target_dir(settings) / "manifest.json"
+    newest = max(
+        path.stat().st_mtime
+        for pattern in ("**/*.sql", "**/*.yml", "**/*.csv")
+        for path in DBT_PROJECT_DIR.glob(pattern)
+    )
+    if manifest.is_file() and manifest.stat().st_mtime > newest:
+        return manifest
+    return parse_project(settings)
+
+
+def _variables(settings: Settings) -> list[str]:
+    return ["--vars", json.dumps({"as_of": settings.today().isoformat()})]
+
+
+def run_build(
+    settings: Settings,
+    *,
+    is_full_refresh: bool = False,
+    on_result: Callable[[str], None] = lambda name: None,
+) -> list[NodeResult]:
+    """Build every model and run every data test; give a result per node, in order of execution.
+
+    Failures of models and tests are in the results. Raises WarehouseError where dbt cannot run.
+    """
+
+    def on_event(event: Any) -> None:
+        if event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
+            on_result(event.data.node_info.node_name)
+
+    arguments = ["build", *_variables(settings), "--exclude-resource-type", "unit_test"]
+    if is_full_refresh:
+        arguments.append("--full-refresh")
+    result = run_dbt(settings, arguments, on_event)
+    if result.result is None:
+        raise WarehouseError("dbt build gave no result; see the log folder of the warehouse")
+    nodes = [
+        NodeResult(
+            unique_id=node.node.unique_id,
+            name=node.node.name,
+            resource_type=str(node.node.resource_type),  # type: ignore[arg-type]
+            status=str(node.status),  # type: ignore[arg-type]
+            message=str(node.message or ""),
+            seconds=float(node.execution_time),
+        )
+        for node in result.result.results
+    ]
+    tests = {node.name: not node.has_failed for node in nodes if node.resource_type == "test"}
+    write_json(settings.warehouse_dir / "test_results.json", tests)
+    return nodes
+
+
+def read_test_results(settings: Settings) -> dict[str, bool]:
+    """Which data tests of the last build passed, by name."""
+    text = (settings.warehouse_dir / "test_results.json").read_text(encoding="utf-8")
+    results: dict[str, bool] = json.loads(text)
+    return results
