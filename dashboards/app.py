@@ -101,6 +101,13 @@ def _restore_address() -> None:
 def _show_masthead(words: Words, filters: Filters, path: str) -> None:
     other = next(language for language in LANGUAGES if language != words.language)
     query = escape(write_query(filters, lang=other))
+    same = escape(write_query(filters))
+    links = "".join(
+        f'<a href="/{page_path}?{same}"'
+        + (' aria-current="page"' if f"/{page_path}" == path else "")
+        + f">{escape(words(f'{name}.title'))}</a>"
+        for name, page_path, _ in PAGES
+    )
     place = f" · {filters.territory_name}" if filters.territory_name else ""
     show_html(
         '<div class="masthead"><div><p class="wordmark">'
@@ -108,6 +115,7 @@ def _show_masthead(words: Words, filters: Filters, path: str) -> None:
         f'<p class="place">{escape(filters.food_bank.name)}{escape(place)}</p></div>'
         f'<a class="language" lang="{other}" hreflang="{other}" href="{path}?{query}">'
         f"{escape(read_words(other)('language.name'))}</a></div>"
+        f'<nav class="menu" aria-label="{escape(words("site.menu"))}">{links}</nav>'
     )
 
 
@@ -155,7 +163,8 @@ def _show_notices(
                 ),
             )
         )
-    show_html("".join(notices)) if notices else None
+    if notices:
+        show_html("".join(notices))
 
 
 def _show_filters(words: Words, choices: Choices, filters: Filters) -> None:

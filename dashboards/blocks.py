@@ -103,7 +103,7 @@ def write_html_table(words: Words, model: FigureModel) -> str:
             f'<tr><th scope="row">{escape(first)}</th>'
             + "".join(
                 f'<td data-label="{escape(column.label)}"'
-                f'{_align(column.is_number or column.kind == "written")}>{escape(cell)}</td>'
+                f"{_align(column.is_number or column.kind == 'written')}>{escape(cell)}</td>"
                 for column, cell in zip(columns[1:], others, strict=True)
             )
             + "</tr>"
@@ -122,7 +122,9 @@ def write_ledger(words: Words, model: FigureModel) -> str:
     for side, layer, label in (("source", 0, model.labels[0]), ("target", 4, model.labels[2])):
         weights: dict[str, Decimal] = {}
         for name, at_layer, weight in zip(
-            model.values(side), model.values(f"{side}_layer"), model.values("weight_kg"),
+            model.values(side),
+            model.values(f"{side}_layer"),
+            model.values("weight_kg"),
             strict=True,
         ):
             if at_layer == layer:
@@ -152,7 +154,7 @@ def write_figure_foot(
     line = " · ".join(escape(part) for part in write_provenance(words, provenance, model.method))
     details = (
         f'<details class="more"><summary>{escape(words("provenance.details"))}</summary>'
-        f'<p>{escape(words("provenance.publication_id"))} '
+        f"<p>{escape(words('provenance.publication_id'))} "
         f"<code>{escape(provenance.publication_id)}</code></p></details>"
     )
     tools = ""
@@ -162,17 +164,17 @@ def write_figure_foot(
         links = (
             f'<a class="tool" href="/exports/{page}/{model.figure_id}.csv?{escape(permanent)}" '
             f'download aria-label="{escape(words("tool.csv.label", title=model.title))}">'
-            f'{escape(words("tool.csv"))}</a>'
+            f"{escape(words('tool.csv'))}</a>"
             f'<a class="tool" href="{path}?{escape(permanent)}#{model.figure_id}" '
             f'aria-label="{escape(words("tool.link.label", title=model.title))}">'
-            f'{escape(words("tool.link"))}</a>'
+            f"{escape(words('tool.link'))}</a>"
         )
         table = ""
         if model.kind != "table":
             table = (
                 f'<details class="data"><summary class="tool" aria-label="'
                 f'{escape(words("tool.table.label", title=model.title))}">'
-                f'{escape(words("tool.table"))}</summary>'
+                f"{escape(words('tool.table'))}</summary>"
                 f"{write_html_table(words, model)}</details>"
             )
         tools = f'<div class="tools"><div class="links">{links}</div>{table}</div>'
@@ -185,10 +187,10 @@ def write_quote_lists(
     """« À citer ainsi » beside « À ne pas dire »."""
     return (
         '<section class="quotes"><div class="say">'
-        f'<h2>{escape(words("quote.title"))}</h2>'
+        f"<h2>{escape(words('quote.title'))}</h2>"
         + _write_quotes(quotes, words, "quote.open")
         + f'<p class="signature">{escape(signature)}</p></div><div class="avoid">'
-        f'<h2>{escape(words("warning.title"))}</h2>'
+        f"<h2>{escape(words('warning.title'))}</h2>"
         + _write_quotes(warnings, words, "quote.open")
         + "</div></section>"
     )

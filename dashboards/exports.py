@@ -86,9 +86,7 @@ def name_file(model: FigureModel, filters: Filters, publication_id: str) -> str:
     return "_".join(parts) + ".csv"
 
 
-def export_figure(
-    parameters: Mapping[str, str], page: str, figure_id: str
-) -> tuple[str, str]:
+def export_figure(parameters: Mapping[str, str], page: str, figure_id: str) -> tuple[str, str]:
     """Name and text of the file of a figure.
 
     Raises NoSuchFigureError for an unknown page or figure, PublicationError for a publication that

@@ -7,7 +7,6 @@ figure says is written in `page_models/`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -118,13 +117,11 @@ def read_provenance(publication: Publication, source: str, data_date: date | Non
 def count_checks(checks: object) -> tuple[int | None, int | None]:
     """Checks passed and checks run, whether the manifest lists them or gives their numbers."""
     if isinstance(checks, dict) and isinstance(checks.get("passed"), int):
-        total = checks.get("total", checks["passed"] + checks.get("failed", 0))
-        return checks["passed"], total
-    results = checks.values() if isinstance(checks, dict) else checks
-    if not isinstance(results, Sequence) and not isinstance(checks, dict):
+        return checks["passed"], checks.get("total", checks["passed"] + checks.get("failed", 0))
+    results = list(checks.values()) if isinstance(checks, dict) else checks
+    if not isinstance(results, list) or not results:
         return None, None
-    passed = [_has_passed(result) for result in results]  # type: ignore[union-attr]
-    return (sum(passed), len(passed)) if passed else (None, None)
+    return sum(_has_passed(result) for result in results), len(results)
 
 
 def write_provenance(words: Words, provenance: Provenance, method: str) -> tuple[str, ...]:

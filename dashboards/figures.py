@@ -127,10 +127,16 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
         barmode="group",
         bargap=0.5 if len(labels) < 8 else 0.3,
         bargroupgap=0.06,
-        margin={"l": 44, "r": 4, "t": 22, "b": 28},
+        margin={"l": 36, "r": 2, "t": 22, "b": 28},
     )
     figure.update_xaxes(
-        tickvals=positions, ticktext=labels, showline=True, linecolor=MUTED, linewidth=1
+        tickvals=positions,
+        ticktext=labels,
+        tickangle=0,
+        tickfont={"size": 11 if len(labels) > 8 else 13, "color": MUTED},
+        showline=True,
+        linecolor=MUTED,
+        linewidth=1,
     )
     figure.update_yaxes(
         range=[0, top * 1.04],
@@ -205,9 +211,7 @@ def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
         margin={"l": 0, "r": 0, "t": 4, "b": 4},
     )
     figure.update_xaxes(visible=False, range=[0, top * 1.5])
-    figure.update_yaxes(
-        visible=False, range=[len(names) - 0.45, -0.6] if names else [1, 0]
-    )
+    figure.update_yaxes(visible=False, range=[len(names) - 0.45, -0.6] if names else [1, 0])
     return figure
 
 
@@ -307,13 +311,15 @@ def draw_balance(words: Words, model: FigureModel) -> go.Figure:
                 "target": targets,
                 "value": [float(weight) for weight in weights],
                 "color": [
-                    _tint(colours[target] if nodes[target].code in BALANCE_SPECIAL_COLOURS
-                          else colours[source])
+                    _tint(
+                        colours[target]
+                        if nodes[target].code in BALANCE_SPECIAL_COLOURS
+                        else colours[source]
+                    )
                     for source, target in zip(sources, targets, strict=True)
                 ],
                 "customdata": [
-                    f"{nodes[source].label} → {nodes[target].label} : "
-                    f"{write_tonnes(words, weight)}"
+                    f"{nodes[source].label} → {nodes[target].label} : {write_tonnes(words, weight)}"
                     for source, target, weight in zip(sources, targets, weights, strict=True)
                 ],
                 "hovertemplate": "%{customdata}<extra></extra>",
@@ -329,8 +335,16 @@ def draw_balance(words: Words, model: FigureModel) -> go.Figure:
     ):
         shift = {"right": -12, "center": 0, "left": 12}[anchor]
         figure.add_annotation(
-            x=x, y=1, yshift=24, xshift=shift, xref="paper", yref="paper", xanchor=anchor,
-            text=f"<b>{text}</b>", showarrow=False, font={"size": 13, "color": MUTED},
+            x=x,
+            y=1,
+            yshift=24,
+            xshift=shift,
+            xref="paper",
+            yref="paper",
+            xanchor=anchor,
+            text=f"<b>{text}</b>",
+            showarrow=False,
+            font={"size": 13, "color": MUTED},
         )
     figure.update_layout(
         template=chart_template(SEPARATORS[words.language]),
@@ -353,11 +367,21 @@ def _label_node(words: Words, node: PlacedNode) -> dict[str, Any]:
         "font": {"size": 13, "color": INK},
     }
     if node.layer == 0:
-        return label | {"xanchor": "right", "xshift": -10, "align": "right", "x": 0,
-                        "text": f"{node.label} <b>{value}</b>"}
+        return label | {
+            "xanchor": "right",
+            "xshift": -10,
+            "align": "right",
+            "x": 0,
+            "text": f"{node.label} <b>{value}</b>",
+        }
     if node.layer == 4:
-        return label | {"xanchor": "left", "xshift": 10, "align": "left", "x": 1,
-                        "text": f"<b>{value}</b> {node.label}"}
+        return label | {
+            "xanchor": "left",
+            "xshift": 10,
+            "align": "left",
+            "x": 1,
+            "text": f"<b>{value}</b> {node.label}",
+        }
     return label | {
         "xanchor": "center",
         "y": 1 - node.y + node.half_height,

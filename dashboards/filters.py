@@ -221,9 +221,7 @@ def order_choices(periods: Sequence[Period]) -> tuple[Period, ...]:
         if not (period.kind == "year_to_date" and period != latest)
         and not (period.kind == "year" and period.is_partial)
     ]
-    return tuple(
-        sorted(offered, key=lambda period: (rank[period.kind], -period.start.toordinal()))
-    )
+    return tuple(sorted(offered, key=lambda period: (rank[period.kind], -period.start.toordinal())))
 
 
 def _is_end_of_february(day: date) -> bool:

@@ -232,9 +232,7 @@ def _write_territory(scope: Scope, definition: Definition, reading: Reading) -> 
     if name is None or definition.territory_basis == "none":
         return None
     words = scope.words
-    part = read_value(
-        scope.territory_readings, reading.code, reading.variant, scope.filters.period
-    )
+    part = read_value(scope.territory_readings, reading.code, reading.variant, scope.filters.period)
     if part is None:
         return None
     if part.is_suppressed:
@@ -247,4 +245,3 @@ def _write_territory(scope: Scope, definition: Definition, reading: Reading) -> 
         return words("kpi.territory.part", territory=name, value=text)
     share = write_share(words, part.value / reading.value, 0)
     return words("kpi.territory.part_share", territory=name, value=text, share=share)
-

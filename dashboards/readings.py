@@ -159,7 +159,9 @@ def months_of(period: Period) -> tuple[date, date]:
     return period.start.replace(day=1), period.end.replace(day=1)
 
 
-def food_flows(publication: Publication, food_bank_id: str, first: date, last: date) -> pl.DataFrame:
+def food_flows(
+    publication: Publication, food_bank_id: str, first: date, last: date
+) -> pl.DataFrame:
     """Rows of `mart_flows_monthly` of a food bank, months `first` to `last`, food only."""
     return (
         publication.scan("mart_flows_monthly")

@@ -7,6 +7,7 @@ is on a page belongs in `app.py` and `views/`; the middlewares themselves in `mi
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -79,7 +80,8 @@ def serve(published_dir: Path, host: str, port: int, auth_mode: str) -> None:
     check_binding(host, auth_mode)
     application = create_app(published_dir, auth_mode)
     shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    print(f"dashboards on http://{shown}:{port}", flush=True)
+    sys.stdout.write(f"dashboards on http://{shown}:{port}\n")
+    sys.stdout.flush()
     uvicorn.run(
         application,
         host=host.strip("[]"),

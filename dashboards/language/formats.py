@@ -89,8 +89,8 @@ def write_month(words: Words, month: date) -> str:
 
 
 def write_short_month(words: Words, month: date) -> str:
-    """A month without its year, short: `nov.`."""
-    return str(format_date(month, format="MMM", locale=words.locale))
+    """A month without its year, in at most four letters: `nov`, `juil`."""
+    return str(format_date(month, format="MMM", locale=words.locale)).rstrip(".")
 
 
 def write_span(words: Words, start: date, end: date) -> str:

@@ -77,9 +77,7 @@ def sum_kg(weights: Iterable[Decimal]) -> Decimal:
     return sum(weights, ZERO)
 
 
-def build_balance(
-    publication: Publication, food_bank_id: str, first: date, last: date
-) -> Balance:
+def build_balance(publication: Publication, food_bank_id: str, first: date, last: date) -> Balance:
     """The balance of the months `first` to `last`, food only."""
     flows = _sum_flows(publication, food_bank_id, first, last)
     terms = _sum_terms(publication, food_bank_id, first, last)

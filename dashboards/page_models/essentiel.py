@@ -191,24 +191,29 @@ def build_key_figures(publication: Publication, filters: Filters, words: Words) 
     rows: list[tuple[Cell, ...]] = []
     found = 0
     for row in frame.iter_rows(named=True):
-        verdict = judge_key_figure(row["comparison"], row["unit"], row["value"],
-                                   row["published_value"])
+        verdict = judge_key_figure(
+            row["comparison"], row["unit"], row["value"], row["published_value"]
+        )
         found += verdict in ("equal", "reached")
-        rows.append((
-            row["key_figure"],
-            row[f"label_{words.language}"],
-            write_span(words, row["period_start"], row["period_end"]),
-            row["period_label"],
-            row["value"],
-            row["published_value"],
-            write_key_value(words, row["unit"], row["value"]),
-            write_published_value(words, row["comparison"], row["unit"], row["published_value"]),
-            words(f"key_figures.verdict.{verdict}"),
-            verdict,
-            row["unit"],
-            row["source"],
-            row["published_on"],
-        ))
+        rows.append(
+            (
+                row["key_figure"],
+                row[f"label_{words.language}"],
+                write_span(words, row["period_start"], row["period_end"]),
+                row["period_label"],
+                row["value"],
+                row["published_value"],
+                write_key_value(words, row["unit"], row["value"]),
+                write_published_value(
+                    words, row["comparison"], row["unit"], row["published_value"]
+                ),
+                words(f"key_figures.verdict.{verdict}"),
+                verdict,
+                row["unit"],
+                row["source"],
+                row["published_on"],
+            )
+        )
     columns = (
         Column("key_figure", ""),
         Column("label", words("column.key_figure")),
@@ -240,9 +245,7 @@ def build_key_figures(publication: Publication, filters: Filters, words: Words) 
     )
 
 
-def judge_key_figure(
-    comparison: str, unit: str, value: Decimal | None, published: Decimal
-) -> str:
+def judge_key_figure(comparison: str, unit: str, value: Decimal | None, published: Decimal) -> str:
     """`equal`, `reached` (at least), `apart` or `missing`.
 
     Equal means equal to the precision of the published figure: a whole number of units, a tenth
@@ -267,10 +270,7 @@ def write_key_value(words: Words, unit: str, value: Decimal | None) -> str:
     return write_number(words, value)
 
 
-def write_published_value(
-    words: Words, comparison: str, unit: str, published: Decimal
-) -> str:
+def write_published_value(words: Words, comparison: str, unit: str, published: Decimal) -> str:
     """A published figure as it was published."""
     text = write_key_value(words, unit, published)
     return words("key_figures.at_least", value=text) if comparison == "at_least" else text
-

@@ -108,9 +108,7 @@ def label_node(words: Words, node: Node, site_names: dict[str, str]) -> str:
     return words.code(node.group, node.code)
 
 
-def build_balance_figure(
-    scope: Scope, balance: Balance, site_names: dict[str, str]
-) -> FigureModel:
+def build_balance_figure(scope: Scope, balance: Balance, site_names: dict[str, str]) -> FigureModel:
     """The Sankey: a row per link; sources and targets carry their layer for drawing."""
     words, filters = scope.words, scope.filters
     rows: list[tuple[Cell, ...]] = [
@@ -177,8 +175,7 @@ def _write_balance_notes(words: Words, balance: Balance) -> tuple[str, ...]:
     gap = balance.total_kg - balance.outgoing_kg
     notes = [
         words(
-            "balance.note.closed" if not gap and not balance.unbalanced_kg
-            else "balance.note.open",
+            "balance.note.closed" if not gap and not balance.unbalanced_kg else "balance.note.open",
             incoming=write_number(words, balance.total_kg, 0),
             outgoing=write_number(words, balance.outgoing_kg, 0),
             gap=write_number(words, balance.unbalanced_kg, 3),
@@ -223,9 +220,7 @@ def _build_partner_kinds(publication: Publication, scope: Scope) -> FigureModel:
         earlier = earlier_weight if has_earlier else None
         growth = weight / earlier - 1 if earlier else None
         share = weight / total if total else None
-        rows.append(
-            (kind, words.code("partner_kind", kind), weight, share, earlier, growth)
-        )
+        rows.append((kind, words.code("partner_kind", kind), weight, share, earlier, growth))
     columns = (
         Column("partner_kind", ""),
         Column("label", words("column.partner_kind")),
@@ -288,9 +283,7 @@ def _build_households(publication: Publication, scope: Scope) -> FigureModel:
     frame = publication.read("mart_households_monthly").filter(
         pl.col("food_bank_id") == filters.food_bank.food_bank_id
     )
-    counts = dict(
-        zip(frame["month"].to_list(), frame["households_helped"].to_list(), strict=True)
-    )
+    counts = dict(zip(frame["month"].to_list(), frame["households_helped"].to_list(), strict=True))
     card = build_kpi(scope, "households_helped")
     title = words("households.title.neutral")
     if card.state == "ok":

@@ -147,8 +147,12 @@ def _warn_households(scope: Scope) -> Quote | None:
     earlier = compare_year_before(scope.readings, reading, scope.filters.food_bank.first_date)
     year_before = scope.filters.period.start.year - 1
     whole_year = scope.readings.get(
-        ("households_helped", "", "year", scope.filters.period.start.replace(
-            year=year_before, month=1, day=1))
+        (
+            "households_helped",
+            "",
+            "year",
+            scope.filters.period.start.replace(year=year_before, month=1, day=1),
+        )
     )
     other = whole_year.value if whole_year and whole_year.value is not None else earlier.value
     reason = words("warning.households.reason")
@@ -178,9 +182,7 @@ def _warn_emissions(scope: Scope) -> Quote | None:
         return None
     words = scope.words
     tonnes = write_number(words, _value(reading) / 1000, 1)
-    return Quote(
-        words("warning.emissions", value=tonnes), words("warning.emissions.reason")
-    )
+    return Quote(words("warning.emissions", value=tonnes), words("warning.emissions.reason"))
 
 
 def _warn_fresh(scope: Scope) -> Quote | None:
@@ -192,9 +194,7 @@ def _warn_fresh(scope: Scope) -> Quote | None:
     growth = write_growth(words, abs(_value(reading))).lstrip("+")
     share = _reading(scope, "fresh_share_received", "standard")
     if share is None:
-        return Quote(
-            words(f"warning.fresh.{text_id}", value=growth), words("warning.fresh.reason")
-        )
+        return Quote(words(f"warning.fresh.{text_id}", value=growth), words("warning.fresh.reason"))
     return Quote(
         words(f"warning.fresh.{text_id}", value=growth),
         words("warning.fresh.reason_share", share=write_share(words, _value(share))),

@@ -70,10 +70,7 @@ def months_shown(period: Period) -> tuple[date, ...]:
     first, last = months_of(period)
     if period.kind == "month":
         first = date(first.year, 1, 1)
-    return tuple(
-        date(first.year, month, 1)
-        for month in range(first.month, last.month + 1)
-    )
+    return tuple(date(first.year, month, 1) for month in range(first.month, last.month + 1))
 
 
 def is_partial_month(month: date, data_date: date | None) -> bool:

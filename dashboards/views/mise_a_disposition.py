@@ -24,8 +24,10 @@ def show_mise_a_disposition(context: Context) -> None:
     show_html(f'<p class="lead">{escape(page.lead)}</p>')
     show_figure(words, page.balance, context.provenance, context.filters, PAGE)
     show_figure(words, page.partner_kinds, context.provenance, context.filters, PAGE)
-    with st.container(key="households-and-people"):
+    wide, narrow = st.columns([2, 1], gap="large")
+    with wide:
         show_figure(words, page.households, context.provenance, context.filters, PAGE)
+    with narrow:
         show_figure(words, page.people, context.provenance, context.filters, PAGE)
     with st.container(key="service"):
         st.header(page.service_title, anchor="service")

@@ -22,7 +22,10 @@ class LayerTranslator(DagsterDbtTranslator):
     """Asset key = table name; group = layer. A source is the asset of the same name."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return dg.AssetKey(dbt_resource_props["name"])
+        name = str(dbt_resource_props["name"])
+        if dbt_resource_props.get("source_name") == "inputs":
+            return dg.AssetKey(f"input_{name}")
+        return dg.AssetKey(name)
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         if dbt_resource_props["resource_type"] == "seed":

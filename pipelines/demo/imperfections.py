@@ -120,7 +120,7 @@ def plant_bad_rows(months: Months) -> list[PlantedBadRow]:
 
 
 def _wrong_weight(column: str) -> pl.Expr:
-    """The weight as it was typed by mistake: a tenth of a kilogram of one hundred too much."""
+    """The weight as it was typed by mistake, with a 1 in front: a tonne too many, or more."""
     whole = pl.col(column).str.split(".").list.first()
     return pl.lit("1") + whole.str.zfill(3) + "." + pl.col(column).str.split(".").list.last()
 

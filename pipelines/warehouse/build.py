@@ -146,10 +146,23 @@ def run_dbt(
         "--quiet",
     ]  # fmt: skip
     with dbt_environment(settings):
-        result = dbtRunner(callbacks=[on_event]).invoke([*arguments, *common])
+        try:
+            result = dbtRunner(callbacks=[on_event]).invoke([*arguments, *common])
+        finally:
+            _release_warehouse()
     if result.exception is not None:
         raise WarehouseError(f"dbt {arguments[0]} failed: {result.exception}")
     return result
+
+
+def _release_warehouse() -> None:
+    """Close the database file, which dbt-duckdb keeps open until the process ends."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+        DuckDBConnectionManager._ENV = None
 
 
 def parse_project(settings: Settings) -> Path:

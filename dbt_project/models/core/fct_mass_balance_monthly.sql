@@ -70,21 +70,27 @@ with
         from counted_families
     ),
 
+    site_months as (
+        select
+            food_bank_id,
+            site_id,
+            cast(
+                unnest(generate_series(first_month, last_month, interval 1 month)) as date
+            ) as month
+        from sites
+    ),
+
     cells as (
         select
             site_families.food_bank_id,
             site_families.site_id,
             site_families.network_family,
-            months.month
+            site_months.month
         from site_families
         inner join
-            sites
-            on site_families.food_bank_id = sites.food_bank_id
-            and site_families.site_id = sites.site_id
-        inner join
-            {{ ref("dim_months") }} as months
-            on sites.food_bank_id = months.food_bank_id
-            and months.month between sites.first_month and sites.last_month
+            site_months
+            on site_families.food_bank_id = site_months.food_bank_id
+            and site_families.site_id = site_months.site_id
     ),
 
     terms as (

@@ -1,0 +1,50 @@
+-- A measure that no formula knows, or a formula on a measure that no model makes, is a typing error.
+with
+    known as (
+        select
+            unnest(
+                [
+                    '{{ flow_measures().keys() | join("', '") }}',
+                    {% for definition in fresh_definitions() %}
+                        'fresh_now_{{ definition }}_kg', 'fresh_before_{{ definition }}_kg',
+                    {% endfor %}
+                    'households_helped',
+                    'new_households',
+                    'people_helped',
+                    'parcels',
+                    'anonymous_parcels',
+                    'orders',
+                    'ordering_partners',
+                    'due_kg',
+                    'filled_kg',
+                    'partners_active',
+                    'partners_on_platform',
+                    'stock_kg',
+                    'distance_km',
+                    'rescued_kg',
+                    'active_users',
+                    'products',
+                    'suppliers',
+                    'induced_kg_co2e',
+                    'avoided_kg_co2e',
+                    'measured_kg_co2e'
+                ]
+            ) as measure
+    ),
+
+    used as (
+        select numerator as measure
+        from {{ ref("indicator_formulas") }}
+        union
+        select denominator as measure
+        from {{ ref("indicator_formulas") }}
+        where denominator is not null
+    )
+
+select measure
+from used
+where measure not in (select measure from known)
+union all
+select distinct measure
+from {{ ref("fct_measures_by_period") }}
+where measure not in (select measure from known)
