@@ -54,7 +54,9 @@ def write_machine_value(value: Cell) -> str:
 
 def write_csv(model: FigureModel, filters: Filters, publication_id: str) -> str:
     """The rows of a figure as RFC 4180 text, ratios and texts for reading left out."""
-    kept = [index for index, column in enumerate(model.columns) if column.kind != "written"]
+    kept = [
+        index for index, column in enumerate(model.columns) if not column.kind.startswith("written")
+    ]
     context = {
         "food_bank_id": filters.food_bank.food_bank_id,
         "period": filters.period.code,

@@ -137,9 +137,10 @@ def write_provenance(words: Words, provenance: Provenance, method: str) -> tuple
     else:
         parts.append(words("provenance.archive"))
     if provenance.all_checks:
+        is_clean = provenance.passed_checks == provenance.all_checks
         parts.append(
             words(
-                "provenance.checks",
+                "provenance.all_checks" if is_clean else "provenance.checks",
                 passed=write_number(words, provenance.passed_checks),
                 total=write_number(words, provenance.all_checks),
             )
@@ -149,7 +150,7 @@ def write_provenance(words: Words, provenance: Provenance, method: str) -> tuple
 
 def _has_passed(result: object) -> bool:
     if isinstance(result, dict):
-        for key in ("ok", "passed", "success"):
+        for key in ("has_passed", "ok", "passed", "success"):
             if key in result:
                 return bool(result[key])
         return str(result.get("status", result.get("result", ""))).lower() in ("pass", "passed")

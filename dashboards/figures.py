@@ -29,7 +29,8 @@ BALANCE_HEIGHT = 620
 BALANCE_WIDTH = 1120
 BALANCE_PAD = 20
 BALANCE_MARGIN = {"l": 205, "r": 205, "t": 34, "b": 8}
-BALANCE_LAYER_X = {0: 0.001, 1: 0.34, 2: 0.5, 3: 0.64, 4: 0.999}
+BALANCE_LABEL = 26
+BALANCE_LAYER_X = {0: 0.001, 1: 0.32, 2: 0.45, 3: 0.58, 4: 0.999}
 
 BALANCE_NODE_COLOURS = {0: "#5B7F9F", 1: ACTUAL, 2: "#8592A3", 3: ACTUAL, 4: "#5B7F9F"}
 BALANCE_SPECIAL_COLOURS = {
@@ -125,7 +126,7 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
         template=chart_template(SEPARATORS[words.language]),
         height=340,
         barmode="group",
-        bargap=0.5 if len(labels) < 8 else 0.3,
+        bargap=0.4 if len(labels) < 8 else 0.3,
         bargroupgap=0.06,
         margin={"l": 36, "r": 2, "t": 22, "b": 28},
     )
@@ -229,7 +230,7 @@ class PlacedNode:
 
 
 def place_nodes(model: FigureModel) -> list[PlacedNode]:
-    """Nodes by layer, the heaviest first, remainders last, centred in the drawing.
+    """Nodes by layer, the heaviest first, remainders last.
 
     The scale is Plotly's: kilograms per pixel of the layer that has the least room.
     """
@@ -258,24 +259,42 @@ def place_nodes(model: FigureModel) -> list[PlacedNode]:
     for layer, codes in sorted(layers.items()):
         codes.sort(key=lambda code: (_rank(code), -weights[code], code))
         spans = [float(weights[code]) * scale for code in codes]
-        used = sum(spans) + BALANCE_PAD * (len(codes) - 1)
-        top = 0.0 if layer in (0, 4) else (height - used) / 2
-        spare = (height - used) / max(len(codes) - 1, 1) if layer in (0, 4) else 0.0
+        is_single = layer == 3 and 1 not in layers
+        top, gap = _spread(layer, spans, height, is_single)
         for code, span in zip(codes, spans, strict=True):
-            centre = (top + span / 2) / height
             placed.append(
                 PlacedNode(
                     code,
                     about[code][0],
                     layer,
                     weights[code],
-                    BALANCE_LAYER_X[layer],
-                    min(max(centre, 0.001), 0.999),
+                    0.5 if is_single else BALANCE_LAYER_X[layer],
+                    min(max((top + span / 2) / height, 0.001), 0.999),
                     span / 2 / height,
                 )
             )
-            top += span + BALANCE_PAD + max(spare, 0.0)
+            top += span + gap
     return placed
+
+
+def _spread(
+    layer: int, spans: Sequence[float], height: float, is_single: bool
+) -> tuple[float, float]:
+    """Where a layer begins and the gap between its nodes, in pixels.
+
+    Both sides fill the height. Sites that send stand at the top, those that receive at the bottom,
+    so that links pass over and under them; sites without transfers fill the height too.
+    """
+    free = height - sum(spans)
+    if layer in (0, 4):
+        return 0.0, free / max(len(spans) - 1, 1)
+    if layer == 1:
+        return BALANCE_LABEL, BALANCE_LABEL
+    if layer == 3 and not is_single:
+        gap = BALANCE_LABEL * 1.4
+        return height - sum(spans) - gap * (len(spans) - 1), gap
+    gap = free / (len(spans) + 1)
+    return gap, gap
 
 
 def draw_balance(words: Words, model: FigureModel) -> go.Figure:

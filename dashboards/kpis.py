@@ -185,6 +185,8 @@ def write_difference(
         )
         is_flat = round(change * 100, 1) == 0
     direction = "flat" if is_flat else "up" if change > 0 else "down"
+    if is_flat:
+        text = words("kpi.flat")
     earlier_text = " ".join(filter(None, write_value(words, definition.unit, earlier)))
     return Difference(
         text=text,

@@ -7,8 +7,10 @@ them (row rules, suites, mapping) belongs in `pipelines`; published data are ope
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +37,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+            event = self.peek_event()
             raise yaml.MarkedYAMLError(None, None, "aliases are refused", event.start_mark)
         return super().compose_node(parent, index)
 
@@ -43,6 +45,8 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if not isinstance(key, str | int | float | bool | date | None):
+                raise yaml.MarkedYAMLError(None, None, "a key is no text", key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark
@@ -54,15 +58,19 @@ class _StrictLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> Any:
     """Read one YAML file strictly.
 
-    Raises ContractError with file and line where it is not plain YAML.
+    Raises ContractError with file and line where it is not plain YAML in UTF-8.
     """
     if path.stat().st_size > MAX_YAML_BYTES:
         raise ContractError(f"{path.name}: larger than {MAX_YAML_BYTES} bytes")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ContractError(f"{path.name}, line {line}: {error.problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ContractError(f"{path.name}: not plain YAML in UTF-8: {reason}") from error
 
 
 @dataclass(frozen=True)
@@ -264,6 +272,15 @@ class Unpivot(_Strict):
     columns: str
     value: str = "value"
     position: str = "position"
+
+    @field_validator("columns")
+    @classmethod
+    def _as_expression(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        return value
 
 
 class FileProfile(_Strict):

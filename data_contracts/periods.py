@@ -12,10 +12,10 @@ from typing import Literal
 
 PeriodKind = Literal["month", "quarter", "year", "year_to_date", "span"]
 
-_YEAR = re.compile(r"^(\d{4})$")
-_QUARTER = re.compile(r"^(\d{4})-Q([1-4])$")
-_MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
-_TO_DATE = re.compile(r"^(\d{4})-to-date$")
+_YEAR = re.compile(r"^([0-9]{4})$")
+_QUARTER = re.compile(r"^([0-9]{4})-Q([1-4])$")
+_MONTH = re.compile(r"^([0-9]{4})-(0[1-9]|1[0-2])$")
+_TO_DATE = re.compile(r"^([0-9]{4})-to-date$")
 
 
 class PeriodError(ValueError):
@@ -50,10 +50,13 @@ def parse_period(code: str) -> Period:
     """
     text = code.strip()
     if ".." in text:
-        first, last = (parse_period(part) for part in text.split("..", 1))
-        if first.kind != "month" or last.kind != "month" or first.start > last.start:
-            raise PeriodError(f"{code!r}: two months in order are expected, 2023-09..2023-12")
-        return Period(text, "span", first.start, last.natural_end)
+        parts = [part.strip() for part in text.split("..")]
+        if len(parts) != 2 or not all(_MONTH.match(part) for part in parts):
+            raise PeriodError(f"{code!r}: two months are expected, 2023-09..2023-12")
+        first, last = (parse_period(part) for part in parts)
+        if first.start > last.start:
+            raise PeriodError(f"{code!r}: the months are not in order, 2023-09..2023-12")
+        return Period("..".join(parts), "span", first.start, last.natural_end)
     if found := _YEAR.match(text):
         year = _year(found)
         return Period(text, "year", date(year, 1, 1), date(year, 12, 31))
@@ -67,8 +70,7 @@ def parse_period(code: str) -> Period:
         year = _year(found)
         return Period(text, "year_to_date", date(year, 1, 1), date(year, 12, 31))
     raise PeriodError(
-        f"{code!r} is not a period; write 2023, 2023-Q4, 2023-11, 2024-to-date or"
-        " 2023-09..2023-12"
+        f"{code!r} is not a period; write 2023, 2023-Q4, 2023-11, 2024-to-date or 2023-09..2023-12"
     )
 
 

@@ -53,7 +53,7 @@ class Publication:
         Raises PublicationError where the audience has no such mart.
         """
         path = self.folder / f"{mart}.parquet"
-        if not MART_NAME.match(mart) or not path.is_file():
+        if not MART_NAME.fullmatch(mart) or not path.is_file():
             raise PublicationError(
                 f"publication {self.publication_id} has no {mart} for {self.audience}; "
                 f"it has {', '.join(self.marts())}"
@@ -71,7 +71,7 @@ def read_pointer(published_dir: Path) -> dict[str, Any] | None:
         text = (published_dir / "CURRENT").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    pointer: dict[str, Any] = json.loads(text)
+    pointer: dict[str, Any] = _read_json(text, published_dir / "CURRENT")
     return pointer
 
 
@@ -84,8 +84,18 @@ def read_refusal(published_dir: Path) -> dict[str, Any] | None:
         text = (published_dir / "STATUS.json").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    refusal: dict[str, Any] | None = json.loads(text).get("refusal")
+    refusal: dict[str, Any] | None = _read_json(text, published_dir / "STATUS.json").get("refusal")
+    current = read_pointer(published_dir) if refusal else None
+    if refusal and current and current["published_at"] > refusal["refused_at"]:
+        return None
     return refusal
+
+
+def _read_json(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PublicationError(f"{path} was damaged (not JSON): {error.msg}; restore it") from error
 
 
 def open_current(published_dir: Path, audience: str = "data_team") -> Publication:
@@ -109,7 +119,7 @@ def open_publication(
 
     Raises PublicationError where it does not exist or is no longer kept.
     """
-    if not PUBLICATION_ID.match(publication_id):
+    if not PUBLICATION_ID.fullmatch(publication_id):
         raise PublicationError(f"{publication_id!r} is not the identifier of a publication")
     return _open(published_dir, publication_id, audience, None)
 
@@ -121,7 +131,8 @@ def _open(
         raise PublicationError(f"{audience!r} is not an audience: {', '.join(AUDIENCES)}")
     folder = published_dir / publication_id / audience
     try:
-        manifest = json.loads((folder.parent / "manifest.json").read_text(encoding="utf-8"))
+        path = folder.parent / "manifest.json"
+        manifest = _read_json(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise PublicationError(
             f"publication {publication_id} is not kept in {published_dir}"

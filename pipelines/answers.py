@@ -158,6 +158,7 @@ def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
                 "source_name": delivery.source_name,
                 "state": delivery.state,
                 "reason": delivery.reason,
+                "notes": list(delivery.notes),
                 "received_at": delivery.received_at.isoformat(),
                 **{
                     f"rows_{name}": sum(row[f"rows_{name}"] for row in own)
@@ -175,7 +176,7 @@ def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
                 "delivery_id": repeated["delivery_id"],
                 "food_bank_id": repeated["food_bank_id"],
                 "records": [],
-                "source_name": repeated["path"].rsplit(f"/{repeated['food_bank_id']}/", 1)[-1],
+                "source_name": repeated["path"].split("/", 1)[1],
                 "state": "duplicate",
                 "reason": f"the same bytes came before as {repeated['source_name']}",
                 "received_at": repeated["received_at"],
@@ -253,4 +254,3 @@ def print_checks(results: list[dict[str, Any]], as_json: bool) -> None:
     for result in results:
         mark = "ok    " if result["ok"] else "WRONG "
         console.print(f"{mark}{result['check']} {result['detail']}".rstrip(), markup=False)
-

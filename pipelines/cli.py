@@ -30,7 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 deliveries_app = typer.Typer(help="Deliveries of files.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="Rows held back, with the rules they broke.", no_args_is_help=True)
+quarantine_app = typer.Typer(
+    help="Rows held back, with the rules they broke.", no_args_is_help=True
+)
 contracts_app = typer.Typer(help="Data contracts.", no_args_is_help=True)
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(quarantine_app, name="quarantine")
@@ -61,7 +63,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 20240625,
     until: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day of the records.")
-    ] = datetime(2024, 6, 25),
+    ] = datetime(2024, 6, 25),  # noqa: DTZ001 (a day, as the option reads it)
     as_json: AsJson = False,
 ) -> None:
     """Write the demonstration's records into the landing folder."""
@@ -72,9 +74,7 @@ def demo(
     settings = load_settings()
     make_key_file(settings)
     with answers.show_progress("Writing the demonstration's records", as_json):
-        summary = write_demonstration(
-            settings.landing, seed=seed, until=until.date(), scale=scale
-        )
+        summary = write_demonstration(settings.landing, seed=seed, until=until.date(), scale=scale)
     answers.print_demonstration(settings, summary, as_json)
 
 
@@ -88,9 +88,7 @@ def refresh(food_bank: FoodBanks = None, as_json: AsJson = False) -> None:
 
     settings = load_settings()
     with answers.show_progress("Looking for new deliveries", as_json) as report:
-        summary = runs.refresh(
-            settings, food_banks=tuple(food_bank or ()), on_progress=report
-        )
+        summary = runs.refresh(settings, food_banks=tuple(food_bank or ()), on_progress=report)
     answers.print_refresh(summary, as_json)
     raise typer.Exit(summary.exit_status)
 
@@ -221,31 +219,25 @@ def orchestrate(
 
 def _replace_process(command: list[str], environment: dict[str, str]) -> None:
     os.chdir(PROJECT_DIR)
-    os.execve(command[0], command, environment)
+    os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)
 
 
-USAGE_ERRORS: tuple[type[Exception], ...] = (
-    UsageError,
-    SettingsError,
-    PeriodError,
-    ContractError,
-)
+USAGE_ERRORS = (UsageError, SettingsError, PeriodError, ContractError)
+KNOWN_ERRORS = (*USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError, OSError)
 
 
-def main() -> None:
-    """Run the command line; every known error is one line and an exit status."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error is one line and an exit status."""
     from pipelines.runs import RefreshFailedError
 
-    known = (
-        *USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError, RefreshFailedError,
-        OSError,
-    )  # fmt: skip
     try:
-        app()
-    except known as error:
+        app(arguments)
+    except Exception as error:
         if os.environ.get("COLLECTO_DEBUG"):
             traceback.print_exc()
         message = " ".join(str(error).split())
+        if not isinstance(error, (*KNOWN_ERRORS, RefreshFailedError)):
+            message = f"{type(error).__name__}: {message}; `collecto --debug` shows where"
         print(f"collecto: {message}", file=sys.stderr)
         sys.exit(2 if isinstance(error, USAGE_ERRORS) else 1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from pipelines.ingest.landing import has_new_files
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
 from pipelines.settings import PROJECT_DIR, Settings
-from pipelines.store import DeliveryStore, hold_writer_lock, open_store
+from pipelines.store import DeliveryStore, hold_writer_lock, load_pseudonymizer, open_store
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -77,13 +78,16 @@ def refresh(
         duplicates = store.count_duplicates()
         if not _has_work(settings, store):
             return _summarise(settings, store, last_arrival, duplicates, False)
+    load_pseudonymizer(settings, "")
     before = (read_pointer(settings.published) or {}).get("publication_id")
+    refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:
         error = _execute(settings, epoch, food_banks, marts or load_marts(), on_progress)
     with open_store(settings) as store:
         after = (read_pointer(settings.published) or {}).get("publication_id")
         summary = _summarise(settings, store, last_arrival, duplicates, before != after)
-    if error and not summary.refused:
+    refused_at = (read_refusal(settings.published) or {}).get("refused_at")
+    if error and refused_at in (None, refused_before):
         raise RefreshFailedError(error)
     return summary
 
@@ -142,8 +146,8 @@ def _execute(
     prepare_dagster_home(settings)
     import dagster as dg
 
-    from pipelines.defs.resources import Writer
     from pipelines.definitions import build_defs
+    from pipelines.defs.resources import Writer
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
     writer = Writer(settings, epoch, food_banks, marts, on_progress)
@@ -161,7 +165,8 @@ def _execute(
         if event.is_step_failure:
             data = event.step_failure_data
             cause = data.error.cause or data.error if data.error else None
-            return cause.message.strip() if cause else str(event.message)
+            message = cause.message if cause else str(event.message)
+            return re.sub(r"^[\w.]+(Error|Exception|Failure): ", "", message.strip())
     return "the job refresh failed"
 
 
@@ -200,9 +205,7 @@ def describe_status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _describe_lateness(
-    settings: Settings, outcomes: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     last: dict[tuple[str, str], str] = {}
     for outcome in outcomes:
         date = json.loads(outcome["profile"]).get("last_date")

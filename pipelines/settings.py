@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     """Settings of one run. Folders are derived from `data_dir`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="COLLECTO_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="COLLECTO_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     data_dir: Path = Path("data")

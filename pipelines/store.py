@@ -33,6 +33,10 @@ class StoreBusyError(Exception):
     """Another process writes in this data folder."""
 
 
+class StateError(Exception):
+    """A delivery is not in the state from which this step goes on."""
+
+
 class StaleEpochError(Exception):
     """A later writer took over: what this one computed may no longer be put in place."""
 
@@ -80,20 +84,21 @@ def hold_writer_lock(settings: Settings) -> Iterator[int]:
     The lock falls with the process. Raises StoreBusyError at once where another process holds it.
     """
     settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
-    with settings.lock_file.open("a+") as handle:
+    descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreBusyError(
                 f"another refresh is at work in {settings.data}; wait for it to end"
             ) from None
         epoch = read_epoch(settings) + 1
-        handle.seek(0)
-        handle.truncate()
-        handle.write(str(epoch))
-        handle.flush()
-        os.fsync(handle.fileno())
+        # One write of fixed width: no crash leaves an empty file, which would read as epoch 0.
+        os.pwrite(descriptor, f"{epoch:020d}".encode(), 0)
+        os.fsync(descriptor)
         yield epoch
+    finally:
+        os.close(descriptor)
 
 
 def read_epoch(settings: Settings) -> int:
@@ -272,6 +277,11 @@ class DeliveryStore:
                 (path, size, modified_ns, delivery_id, int(is_duplicate)),
             )
 
+    def has_file_of(self, delivery_id: str) -> bool:
+        """Whether some landing file is known to hold this delivery."""
+        row = self._db.execute("select 1 from landing_files where delivery_id = ?", (delivery_id,))
+        return row.fetchone() is not None
+
     def has_delivery(self, delivery_id: str) -> bool:
         row = self._db.execute("select 1 from deliveries where delivery_id = ?", (delivery_id,))
         return row.fetchone() is not None
@@ -285,12 +295,13 @@ class DeliveryStore:
         sent_at: datetime | None,
         archive: str | None,
         reason: str | None,
+        notes: Iterable[str] = (),
     ) -> None:
         """Add a delivery: `stored`, or `set_aside` where a reason is given."""
         with self._transaction() as db:
             db.execute(
                 "insert into deliveries select ?, ?, ?, coalesce(max(arrival_no), 0) + 1, ?, ?,"
-                " ?, ?, ?, null, '[]' from deliveries",
+                " ?, ?, ?, null, ? from deliveries",
                 (
                     delivery_id,
                     food_bank_id,
@@ -300,6 +311,7 @@ class DeliveryStore:
                     "set_aside" if reason else "stored",
                     reason,
                     archive,
+                    json.dumps(list(notes), ensure_ascii=False),
                 ),
             )
 
@@ -307,7 +319,8 @@ class DeliveryStore:
         """Set a stored delivery aside whole, with one sentence."""
         with self._transaction() as db:
             db.execute(
-                "update deliveries set state = 'set_aside', reason = ? where delivery_id = ?",
+                "update deliveries set state = 'set_aside', reason = ?"
+                " where delivery_id = ? and state = 'stored'",
                 (reason, delivery_id),
             )
 
@@ -321,14 +334,14 @@ class DeliveryStore:
     ) -> None:
         """Move a delivery from `stored` to `judged` with its outcomes and quarantined rows."""
         with self._transaction() as db:
-            food_bank_id = db.execute(
-                "select food_bank_id from deliveries where delivery_id = ?", (delivery_id,)
-            ).fetchone()[0]
-            db.execute(
+            moved = db.execute(
                 "update deliveries set state = 'judged', profile_version = ?, notes = ?"
-                " where delivery_id = ? and state = 'stored'",
+                " where delivery_id = ? and state = 'stored' returning food_bank_id",
                 (profile_version, json.dumps(list(notes), ensure_ascii=False), delivery_id),
-            )
+            ).fetchone()
+            if moved is None:
+                raise StateError(f"the delivery {delivery_id} is not stored: it is judged once")
+            food_bank_id = moved[0]
             for outcome in outcomes:
                 db.execute(
                     "insert or replace into delivery_records values (?,?,?,?,?,?,?,0,?,?)",

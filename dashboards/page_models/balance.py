@@ -1,14 +1,15 @@
 """The closed mass balance of a food bank as nodes and links, to the gram.
 
 Here lives the arithmetic: every site receives as much as it gives, stock changes and what stays
-unexplained included. Transfers between sites are netted by site and shown through one node. How it
-is drawn belongs in `figures.py`, what is said about it in `mise_a_disposition.py`.
+unexplained included. Transfers between sites are netted by site: linked from sender to receiver
+where only one pairing is possible, through one node where several are. How it is drawn belongs in
+`figures.py`, what is said about it in `mise_a_disposition.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from data_contracts.publications import Publication
 ZERO = Decimal("0.000")
 HYGIENE = "hygiene"
 TRANSFERS = "transfers"
+GROUPED = "grouped"
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,12 @@ def build_balance(publication: Publication, food_bank_id: str, first: date, last
     for site in site_ids:
         node = Node("site", site, 1 if net_transfers[site] < 0 else 3)
         movements = _movements_of_site(site, flows, terms.get(site, {}))
-        movements.append((Node("balance", TRANSFERS, 2), net_transfers[site]))
-        gap = sum_kg(weight for _, weight in movements)
+        gap = sum_kg(weight for _, weight in movements) + net_transfers[site]
         if gap:
             unbalanced += gap
             movements.append((_end("balance", "unbalanced", gap < 0), -gap))
         links.extend(_link(node, other, weight) for other, weight in movements if weight)
-    links.extend(_close_transfers(sum_kg(net_transfers.values())))
+    links.extend(link_transfers(net_transfers))
     return Balance(
         links=_merge(links),
         received_kg=_total(flows, "received"),
@@ -220,14 +221,55 @@ def _link(site: Node, other: Node, weight: Decimal) -> Link:
     return Link(other, site, weight) if weight > 0 else Link(site, other, -weight)
 
 
-def _close_transfers(net_kg: Decimal) -> list[Link]:
-    """What the sites received more, or less, than they sent: other food banks, or on its way."""
-    transfers = Node("balance", TRANSFERS, 2)
-    if net_kg > 0:
-        return [Link(Node("balance", "elsewhere_in", 0), transfers, net_kg)]
-    if net_kg < 0:
-        return [Link(transfers, Node("balance", "elsewhere_out", 4), -net_kg)]
-    return []
+def link_transfers(net_kg: Mapping[str, Decimal]) -> list[Link]:
+    """Links for what each site received (above zero) or sent (below zero) on balance.
+
+    What the sites together received more, or less, than they sent comes from other food banks, goes
+    to them, or is on its way.
+    """
+    senders = [(Node("site", site, 1), -weight) for site, weight in net_kg.items() if weight < 0]
+    receivers = [(Node("site", site, 3), weight) for site, weight in net_kg.items() if weight > 0]
+    rest = sum_kg(net_kg.values())
+    if rest > 0:
+        senders.append((Node("balance", "elsewhere_in", 0), rest))
+    elif rest < 0:
+        receivers.append((Node("balance", "elsewhere_out", 4), -rest))
+    if len(senders) == 1:
+        return [Link(senders[0][0], node, weight) for node, weight in receivers]
+    if len(receivers) == 1:
+        return [Link(node, receivers[0][0], weight) for node, weight in senders]
+    between = Node("balance", TRANSFERS, 2)
+    return [Link(node, between, weight) for node, weight in senders] + [
+        Link(between, node, weight) for node, weight in receivers
+    ]
+
+
+def group_small_kinds(balance: Balance, share: Decimal) -> Balance:
+    """The same balance with kinds of donors and partners below a share of the total in one node.
+
+    A kind stands alone where it would be the only one of its group.
+    """
+    weights: dict[Node, Decimal] = {}
+    for link in balance.links:
+        for node in (link.source, link.target):
+            if node.group in ("supplier_kind", "partner_kind"):
+                weights[node] = weights.get(node, ZERO) + link.weight_kg
+    limit = balance.total_kg * share
+    small = [node for node, weight in weights.items() if weight < limit]
+    grouped = {
+        node: Node(node.group, GROUPED, node.layer)
+        for node in small
+        if sum(other.group == node.group for other in small) > 1
+    }
+    links = [
+        Link(
+            grouped.get(link.source, link.source),
+            grouped.get(link.target, link.target),
+            link.weight_kg,
+        )
+        for link in balance.links
+    ]
+    return replace(balance, links=_merge(links))
 
 
 def _merge(links: list[Link]) -> tuple[Link, ...]:

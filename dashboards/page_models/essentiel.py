@@ -16,12 +16,12 @@ from dashboards.figure_models import Cell, Column, FigureModel
 from dashboards.filters import Filters, label_period
 from dashboards.kpis import Kpi, Scope, build_kpi, not_supplied
 from dashboards.language.formats import (
+    write_date,
     write_growth,
     write_month,
     write_number,
     write_span,
     write_tonnes,
-    write_tonnes_only,
 )
 from dashboards.language.words import Words
 from dashboards.page_models.quotes import Quote, write_quotes, write_warnings
@@ -41,6 +41,9 @@ ADOPTION = (
     ("orders", ""),
     ("platform_tonnes_share", ""),
 )
+
+
+VERDICT_MARKS = {"equal": "✓", "reached": "✓", "apart": "✕", "missing": "–"}
 
 
 @dataclass(frozen=True)
@@ -207,10 +210,11 @@ def build_key_figures(publication: Publication, filters: Filters, words: Words) 
                 write_published_value(
                     words, row["comparison"], row["unit"], row["published_value"]
                 ),
-                words(f"key_figures.verdict.{verdict}"),
+                f"{VERDICT_MARKS[verdict]} {words(f'key_figures.verdict.{verdict}')}",
                 verdict,
                 row["unit"],
                 row["source"],
+                _write_source(words, row["source"], row["published_on"]),
                 row["published_on"],
             )
         )
@@ -223,11 +227,12 @@ def build_key_figures(publication: Publication, filters: Filters, words: Words) 
         Column("published_value", "", "raw"),
         Column("value_text", words("column.computed"), "written"),
         Column("published_text", words("column.published"), "written"),
-        Column("verdict_text", words("column.verdict")),
+        Column("verdict_text", words("column.verdict"), "written-text"),
         Column("verdict", ""),
         Column("unit", ""),
-        Column("source", words("column.source")),
-        Column("published_on", words("column.published_on"), "date"),
+        Column("source", ""),
+        Column("source_text", words("column.source"), "written-text"),
+        Column("published_on", "", "date"),
     )
     title = words("key_figures.title.neutral")
     if rows:
@@ -259,18 +264,26 @@ def judge_key_figure(comparison: str, unit: str, value: Decimal | None, publishe
     return "equal" if round(value, max(decimals, 0)) == published else "apart"
 
 
-def write_key_value(words: Words, unit: str, value: Decimal | None) -> str:
-    """A key figure with its unit."""
+def _write_source(words: Words, source: str, published_on: date) -> str:
+    """A source with its date, which many sources name themselves."""
+    if str(published_on.year) in source:
+        return source
+    return f"{source}, {write_date(words, published_on)}"
+
+
+def write_key_value(words: Words, unit: str, value: Decimal | None, decimals: int = 1) -> str:
+    """A key figure with its unit; tonnes with one decimal, or as many as were published."""
     if value is None:
         return words("state.missing")
     if unit == "share":
         return write_growth(words, value)
     if unit == "t":
-        return f"{write_tonnes_only(words, value * 1000)}\u00a0t"
+        return f"{write_number(words, value, decimals)}\u00a0t"
     return write_number(words, value)
 
 
 def write_published_value(words: Words, comparison: str, unit: str, published: Decimal) -> str:
     """A published figure as it was published."""
-    text = write_key_value(words, unit, published)
+    decimals = max(-int(published.normalize().as_tuple().exponent), 0)
+    text = write_key_value(words, unit, published, decimals)
     return words("key_figures.at_least", value=text) if comparison == "at_least" else text

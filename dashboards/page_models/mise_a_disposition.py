@@ -23,7 +23,7 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 from dashboards.language.words import Words
-from dashboards.page_models.balance import Balance, Node, build_balance
+from dashboards.page_models.balance import GROUPED, Balance, Node, build_balance, group_small_kinds
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
     food_flows,
@@ -34,6 +34,8 @@ from dashboards.readings import (
 from data_contracts.publications import Publication
 
 PAGE = "mise-a-disposition"
+# Kinds below this share of the total are one node of the Sankey.
+SMALL_KIND_SHARE = Decimal("0.025")
 SERVICE = (
     ("order_fill_share", ""),
     ("orders", ""),
@@ -66,7 +68,9 @@ def build_mise_a_disposition(
     """The view model of the page."""
     scope = read_scope(publication, filters, words)
     first, last = months_of(filters.period)
-    balance = build_balance(publication, filters.food_bank.food_bank_id, first, last)
+    balance = group_small_kinds(
+        build_balance(publication, filters.food_bank.food_bank_id, first, last), SMALL_KIND_SHARE
+    )
     site_names = _read_site_names(publication, filters.food_bank.food_bank_id)
     service = tuple(build_kpi(scope, code, variant) for code, variant in SERVICE)
     supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
@@ -185,6 +189,8 @@ def _write_balance_notes(words: Words, balance: Balance) -> tuple[str, ...]:
         notes.append(
             words("balance.note.transfers", value=write_tonnes(words, balance.transferred_kg))
         )
+    if any(GROUPED in (link.source.code, link.target.code) for link in balance.links):
+        notes.append(words("balance.note.grouped", share=write_share(words, SMALL_KIND_SHARE)))
     if balance.unexplained_kg is None:
         notes.append(words("balance.note.no_count"))
     else:

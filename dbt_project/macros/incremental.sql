@@ -42,40 +42,51 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The latest version of every key, deleted ones included. In an incremental build only the versions
-    of touched months are read: a key whose current version stands in an untouched month keeps it. -#}
+{#- The latest version of every key, deleted ones included. In an incremental build only the
+    versions of touched months are read: a key whose current version stands in an untouched month
+    keeps it. -#}
 {% macro current_versions(record, key) -%}
     {%- set columns = ["food_bank_id"] + key -%}
-    {%- set touched = touched_months([record]) %}
-    select versions.*
-    from {{ ref("stg_" ~ record) }} as versions
-    {% if is_incremental() -%}
-        left join
-            (
-                select {{ columns | join(", ") }}
+    {%- set keys = columns | join(", ") -%}
+    {%- set touched = touched_months([record]) -%}
+    with
+        versions as (
+            select *
+            from {{ ref("stg_" ~ record) }}
+            {% if is_incremental() %} where (food_bank_id, month) in ({{ touched }}) {% endif %}
+        ),
+
+        {% if is_incremental() %}
+            kept as (
+                select {{ keys }}
                 from {{ this }}
-                where (food_bank_id, month) not in ({{ touched }})
-            ) as kept
-            on {% for column in columns -%}
-                versions.{{ column }} = kept.{{ column }}{{ " and " if not loop.last }}
-            {%- endfor %}
-        where
-            (versions.food_bank_id, versions.month) in ({{ touched }})
-            and kept.food_bank_id is null
-    {%- endif %}
-    qualify
-        row_number() over (
-            partition by {% for column in columns -%}
-                versions.{{ column }}{{ ", " if not loop.last }}
-            {%- endfor %}
-            order by
-                versions.updated_at desc nulls last,
-                versions._sent_at desc nulls last,
-                versions._arrival_no desc,
-                versions._source_line desc,
-                versions._delivery_id desc
+                where
+                    (food_bank_id, month) not in ({{ touched }})
+                    and ({{ keys }}) in (select {{ keys }} from versions)
+            ),
+        {% endif %}
+
+        ranked as (
+            select
+                *,
+                row_number() over (
+                    partition by {{ keys }}
+                    order by
+                        updated_at desc nulls last,
+                        _sent_at desc nulls last,
+                        _arrival_no desc,
+                        _source_line desc,
+                        _delivery_id desc
+                ) as version_rank
+            from versions
+            {% if is_incremental() %}
+                where ({{ keys }}) not in (select {{ keys }} from kept)
+            {% endif %}
         )
-        = 1
+
+    select *
+    from ranked
+    where version_rank = 1
 {%- endmacro %}
 
 {% macro current_reference(record, key) -%}
@@ -96,12 +107,15 @@
 {#- Incremental strategy: a touched month is emptied and written anew, also where nothing of it is
     left. A build that stops half-way is run again and ends the same. -#}
 {% macro get_incremental_touched_months_sql(arguments) -%}
-    {%- set columns = arguments["dest_columns"] | map(attribute="quoted") | join(", ") -%}
     {%- set records = config.get("meta")["touched_by"] -%}
     delete from {{ arguments["target_relation"] }}
     where (food_bank_id, month) in ({{ touched_months(records) }})
     ;
-    insert into {{ arguments["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arguments["temp_relation"] }}
+    {{
+        get_insert_into_sql(
+            arguments["target_relation"],
+            arguments["temp_relation"],
+            arguments["dest_columns"],
+        )
+    }}
 {%- endmacro %}

@@ -56,29 +56,7 @@
     end
 {%- endmacro %}
 
-{#- The identifiers by which flows are added up: attributes are joined afterwards. -#}
-{% macro flow_ids() -%}
-    {{
-        return(
-            [
-                "food_bank_id",
-                "month",
-                "site_id",
-                "movement_kind",
-                "from_account",
-                "to_account",
-                "product_code",
-                "channel",
-                "detail",
-                "supplier_id",
-                "partner_id",
-                "commune_code",
-                "is_ordered",
-            ]
-        )
-    }}
-{%- endmacro %}
-
+{#- Sums of movements by month and identifiers: attributes are joined afterwards. -#}
 {% macro flow_sums(movements) %}
     select
         food_bank_id,

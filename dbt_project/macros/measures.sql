@@ -1,6 +1,8 @@
 {#- What indicators add up, over the rows of fct_flows_by_kind: one home for each condition. -#}
 {% macro flow_measures() -%}
-    {%- set losses = "mode in ('sorting', 'expired', 'damaged', 'cold_chain_break', 'packaging')" -%}
+    {%- set losses = (
+        "mode in ('sorting', 'expired', 'damaged', 'cold_chain_break', 'packaging')"
+    ) -%}
     {%- set received = "when flow = 'received' and is_food" -%}
     {%- set to_partners = "flow = 'delivered' and is_food" -%}
     {%- set from_partners = "flow = 'returned' and is_food" -%}
@@ -28,7 +30,9 @@
         ~ " then weight_kg when "
         ~ from_partners
         ~ " then - weight_kg",
-        "loss_kg": "when flow = 'removed' and is_food and " ~ losses ~ " then weight_kg",
+        "loss_kg": "when flow = 'removed' and is_food and "
+        ~ losses
+        ~ " then weight_kg",
         "unexplained_kg": "when flow = 'unexplained' and is_food then weight_kg",
         "stock_change_kg": "when is_food then stock_change_kg",
     } -%}

@@ -14,5 +14,3 @@
 {% macro years_later(date, years) -%}
     cast({{ date }} + interval '{{ years }}' year as date)
 {%- endmacro %}
-
-{% macro as_of() -%} date '{{ var("as_of") }}' {%- endmacro %}

@@ -1,10 +1,12 @@
--- A measure that no formula knows, or a formula on a measure that no model makes, is a typing error.
+-- A measure that no formula knows, or a formula on a measure that no model makes, is a typing
+-- error.
 with
     known as (
         select
             unnest(
                 [
-                    '{{ flow_measures().keys() | join("', '") }}',
+                    '{{ flow_measures().keys() | join("',
+                    '") }}',
                     {% for definition in fresh_definitions() %}
                         'fresh_now_{{ definition }}_kg', 'fresh_before_{{ definition }}_kg',
                     {% endfor %}

@@ -2,6 +2,5 @@
 select register.indicator_code, formulas.indicator_code as formula_of
 from {{ ref("dim_indicators") }} as register
 full outer join
-    {{ ref("indicator_formulas") }} as formulas
-    on register.indicator_code = formulas.indicator_code
+    {{ ref("indicator_formulas") }} as formulas on register.indicator_code = formulas.indicator_code
 where register.indicator_code is null or formulas.indicator_code is null

@@ -15,8 +15,7 @@ with
     ),
 
     daily as (
-        select
-            food_bank_id, site_id, product_code, movement_date, sum(weight_kg) as change_kg
+        select food_bank_id, site_id, product_code, movement_date, sum(weight_kg) as change_kg
         from entries
         group by food_bank_id, site_id, product_code, movement_date
     ),

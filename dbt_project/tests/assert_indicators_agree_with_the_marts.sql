@@ -1,7 +1,9 @@
 -- One quantity has one value, wherever it is read.
 with
     indicators as (
-        select * from {{ ref("mart_indicators") }} where scope_kind = 'food_bank' and period_kind = 'month'
+        select *
+        from {{ ref("mart_indicators") }}
+        where scope_kind = 'food_bank' and period_kind = 'month'
     ),
 
     monthly as (

@@ -45,9 +45,7 @@ with
     booked as (
         select food_bank_id, movement_kind, sum(weight_kg) as weight_kg
         from {{ ref("fct_food_movements") }}
-        where
-            movement_kind
-            not in ('transfer_difference', 'opening_count', 'count_adjustment')
+        where movement_kind not in ('transfer_difference', 'opening_count', 'count_adjustment')
         group by food_bank_id, movement_kind
     )
 
@@ -58,7 +56,5 @@ select
     booked.weight_kg as booked_kg
 from told
 full outer join
-    booked
-    on told.food_bank_id = booked.food_bank_id
-    and told.movement_kind = booked.movement_kind
+    booked on told.food_bank_id = booked.food_bank_id and told.movement_kind = booked.movement_kind
 where coalesce(told.weight_kg, 0) <> coalesce(booked.weight_kg, 0)

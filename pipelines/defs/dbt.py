@@ -44,7 +44,7 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
     )
     def warehouse(
         context: dg.AssetExecutionContext, writer: dg.ResourceParam[Writer]
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Build models from accepted records and test them."""
         settings = writer.settings
         with open_store(settings) as store:
@@ -64,7 +64,7 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
 
 def _report(
     context: dg.AssetExecutionContext, results: list[NodeResult]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     checks = {check.name: check for check in context.selected_asset_check_keys}
     for node in results:
         key = dg.AssetKey(node.name)

@@ -4,6 +4,8 @@ One asset per record, all from one step: a landing file may hold several records
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
 import dagster as dg
 import duckdb
@@ -14,6 +16,7 @@ from pipelines.ingest.landing import claim_landing, read_archive
 from pipelines.ingest.mapping import Target, find_targets, map_rows
 from pipelines.ingest.parsing import UnreadableError
 from pipelines.quality.judge import (
+    DeliveredRows,
     Origin,
     find_accepted_keys,
     judge_rows,
@@ -48,7 +51,7 @@ def _describe_record(contract: Contract) -> dg.AssetSpec:
 )
 def deliveries(
     context: dg.AssetExecutionContext, writer: dg.ResourceParam[Writer]
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Claim new landing files and judge every stored delivery."""
     profiles = load_profiles(writer.settings.sources_dir)
     with open_store(writer.settings) as store:
@@ -68,29 +71,50 @@ def deliveries(
         )
 
 
+MAX_BATCH_ROWS = 2_000_000
+
+
+@dataclass(frozen=True)
+class MappedDelivery:
+    """One record of one delivery, mapped and waiting to be judged."""
+
+    delivery: Delivery
+    contract: Contract
+    rows: DeliveredRows
+
+    @property
+    def batch_key(self) -> tuple[str, str, tuple[str, ...]]:
+        return (self.delivery.food_bank_id, self.contract.name, tuple(self.rows.cells.columns))
+
+
 def judge_stored(
     settings: Settings,
     store: DeliveryStore,
     profiles: dict[str, SourceProfile],
     report: Callable[[str], None],
 ) -> None:
-    """Judge every delivery in state `stored`: reference records first, then in order of arrival."""
+    """Judge every delivery in state `stored`: reference records first, then in order of arrival.
+
+    Deliveries of one record with the same columns are judged in one pass. A delivery counts as
+    judged once each of its records is.
+    """
+    waiting = [
+        (delivery, _find_targets(delivery, profiles.get(delivery.food_bank_id)))
+        for delivery in store.list_deliveries("stored")
+    ]
+    waiting.sort(key=lambda pair: (pair[1][0].contract.judge_order, pair[0].arrival_no))
     with duckdb.connect() as connection:
         connection.execute("set threads = 2")
         write_empty_tables(connection, settings.accepted)
-        waiting = [
-            (delivery, _find_targets(delivery, profiles.get(delivery.food_bank_id)))
-            for delivery in store.list_deliveries("stored")
-        ]
-        waiting.sort(key=lambda pair: (pair[1][0].contract.judge_order, pair[0].arrival_no))
-        for delivery, targets in waiting:
-            report(f"Judging {delivery.food_bank_id}/{delivery.source_name}")
-            profile = profiles.get(delivery.food_bank_id)
-            version = profile.version if profile and targets[0].profile else "own columns"
-            try:
-                _judge_delivery(settings, store, connection, delivery, targets, version)
-            except UnreadableError as error:
-                store.set_aside(delivery.delivery_id, str(error))
+        for _, group in groupby(waiting, lambda pair: pair[1][0].contract.judge_order):
+            batch: list[MappedDelivery] = []
+            for delivery, targets in group:
+                report(f"Reading {delivery.food_bank_id}/{delivery.source_name}")
+                batch += _map_delivery(settings, store, delivery, targets, profiles)
+                if sum(entry.rows.cells.height for entry in batch) > MAX_BATCH_ROWS:
+                    _judge_batch(settings, store, connection, batch, report)
+                    batch = []
+            _judge_batch(settings, store, connection, batch, report)
 
 
 def _find_targets(delivery: Delivery, profile: SourceProfile | None) -> list[Target]:
@@ -98,15 +122,17 @@ def _find_targets(delivery: Delivery, profile: SourceProfile | None) -> list[Tar
     return find_targets(delivery.source_name, None if is_reference else profile)
 
 
-def _judge_delivery(
+def _map_delivery(
     settings: Settings,
     store: DeliveryStore,
-    connection: duckdb.DuckDBPyConnection,
     delivery: Delivery,
     targets: list[Target],
-    profile_version: str,
-) -> None:
+    profiles: dict[str, SourceProfile],
+) -> list[MappedDelivery]:
+    """Map every record of a delivery, or set it aside whole with its reason."""
     assert delivery.archive is not None
+    profile = profiles.get(delivery.food_bank_id)
+    version = profile.version if profile and targets[0].profile else "own columns"
     origin = Origin(
         delivery.food_bank_id,
         delivery.delivery_id,
@@ -114,32 +140,59 @@ def _judge_delivery(
         delivery.received_at,
         delivery.sent_at,
         delivery.arrival_no,
-        profile_version,
+        version,
     )
-    outcomes: list[RecordOutcome] = []
-    held_back: dict[str, list[QuarantinedRow]] = {}
-    for target in targets:
-        table = read_archive(settings, delivery.archive, target)
-        mapped = map_rows(table, target, delivery.food_bank_id)
-        context = read_context(connection, settings.accepted, delivery.food_bank_id)
-        outcome, rows = judge_rows(
+    mapped = []
+    try:
+        for target in targets:
+            table = read_archive(settings, delivery.archive, target)
+            rows = map_rows(table, target, delivery.food_bank_id)
+            delivered = DeliveredRows(origin, rows.frame, rows.rows_filtered)
+            mapped.append(MappedDelivery(delivery, rows.contract, delivered))
+    except UnreadableError as error:
+        store.set_aside(delivery.delivery_id, str(error))
+        return []
+    return mapped
+
+
+def _judge_batch(
+    settings: Settings,
+    store: DeliveryStore,
+    connection: duckdb.DuckDBPyConnection,
+    batch: list[MappedDelivery],
+    report: Callable[[str], None],
+) -> None:
+    """Judge mapped deliveries, pass by pass, then record each delivery with all its records."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[MappedDelivery]] = {}
+    for entry in batch:
+        groups.setdefault(entry.batch_key, []).append(entry)
+    judged: dict[str, list[tuple[MappedDelivery, RecordOutcome, list[QuarantinedRow]]]] = {}
+    for group in groups.values():
+        food_bank_id, contract = group[0].delivery.food_bank_id, group[0].contract
+        report(f"Judging {len(group)} deliveries of {contract.name}")
+        context = read_context(connection, settings.accepted, food_bank_id)
+        results = judge_rows(
             connection,
-            mapped.contract,
-            mapped.frame,
-            origin,
+            contract,
+            [entry.rows for entry in group],
             context,
             settings.accepted,
             settings.today(),
-            mapped.rows_filtered,
         )
-        outcomes.append(outcome)
-        held_back[outcome.record] = rows
-    store.record_judgement(
-        delivery.delivery_id, profile_version, delivery.notes, outcomes, held_back
-    )
-    for target in targets:
-        keys = store.list_open_keys(delivery.food_bank_id, target.contract.name)
-        corrected = find_accepted_keys(
-            connection, target.contract, settings.accepted, origin, keys
+        for entry, (outcome, held_back) in zip(group, results, strict=True):
+            judged.setdefault(entry.delivery.delivery_id, []).append((entry, outcome, held_back))
+    for entries in judged.values():
+        origin = entries[0][0].rows.origin
+        store.record_judgement(
+            origin.delivery_id,
+            origin.profile_version,
+            entries[0][0].delivery.notes,
+            [outcome for _, outcome, _ in entries],
+            {outcome.record: held_back for _, outcome, held_back in entries},
         )
-        store.release_keys(delivery.food_bank_id, target.contract.name, corrected)
+        for entry, _, _ in entries:
+            keys = store.list_open_keys(origin.food_bank_id, entry.contract.name)
+            corrected = find_accepted_keys(
+                connection, entry.contract, settings.accepted, origin, keys
+            )
+            store.release_keys(origin.food_bank_id, entry.contract.name, corrected)

@@ -25,7 +25,7 @@ def current_inputs(settings: Settings) -> dict[str, Any]:
     kinds={"parquet"},
     description="One row per mart: Parquet written aside, to be audited",
 )
-def publication_draft(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult:
+def publication_draft(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
     publication_id = make_publication_id(current_inputs(writer.settings))
     rows = write_draft(writer.settings, publication_id)
     return dg.MaterializeResult(metadata={"publication_id": publication_id, "rows": rows})
@@ -37,7 +37,7 @@ def publication_draft(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult:
     kinds={"parquet"},
     description="The publication that readers see, put in place at once",
 )
-def publication(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult:
+def publication(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
     inputs = current_inputs(writer.settings)
     publication_id = make_publication_id(inputs)
     publish_draft(writer.settings, publication_id, writer.epoch, now(), inputs)

@@ -22,7 +22,7 @@ def landing_sensor() -> dg.SensorResult | dg.SkipReason:
         new = [
             file
             for file in list_landing_files(settings.landing)
-            if not store.knows_file(str(file.path), file.size, file.modified_ns)
+            if not store.knows_file(file.name, file.size, file.modified_ns)
         ]
     if not new:
         return dg.SkipReason("nothing new has landed")

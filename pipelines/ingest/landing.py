@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ import polars as pl
 import zstandard
 
 from data_contracts.loader import ContractError, SourceProfile
-from pipelines.ingest.mapping import Target, find_targets, redact
+from pipelines.ingest.mapping import FOOD_BANK_ID, Target, find_targets, redact
 from pipelines.ingest.parsing import MAX_BYTES, ParsedTable, UnreadableError, parse_csv
 from pipelines.settings import Settings, now
 from pipelines.store import DeliveryStore, Pseudonymizer, load_pseudonymizer, write_atomically
 
-FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
+TEMPORARY_ENDINGS = (".done", ".part", ".partial", ".filepart", ".crdownload", ".tmp", "~")
 STABLE_AFTER_SECONDS = 2.0
 _STAMP = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})T(\d{2})-?(\d{2})-?(\d{2})Z")
 
@@ -40,6 +41,11 @@ class LandingFile:
     size: int
     modified_ns: int
 
+    @property
+    def name(self) -> str:
+        """Its name within the landing folder, which may itself move."""
+        return f"{self.food_bank_id}/{self.relative_path}"
+
 
 def list_landing_files(landing: Path) -> Iterator[LandingFile]:
     """Files that senders finished, in order of name; hidden and temporary names are left alone.
@@ -53,15 +59,17 @@ def list_landing_files(landing: Path) -> Iterator[LandingFile]:
             continue
         for path in sorted(food_bank.rglob("*")):
             relative = path.relative_to(food_bank)
-            if any(part.startswith(".") for part in relative.parts) or path.suffix == ".done":
+            if any(part.startswith((".", "~$")) for part in relative.parts):
                 continue
-            if path.is_symlink() or not path.is_file():
+            if path.name.lower().endswith(TEMPORARY_ENDINGS):
                 continue
-            stat = path.stat()
-            file = LandingFile(
-                path, food_bank.name, relative.as_posix(), stat.st_size, stat.st_mtime_ns
-            )
-            is_old = time.time() - stat.st_mtime > STABLE_AFTER_SECONDS
+            found = _stat_file(path)
+            if found is None:
+                continue
+            # A name that is not UTF-8 is written so that it can be shown and kept.
+            name = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+            file = LandingFile(path, food_bank.name, name, found.st_size, found.st_mtime_ns)
+            is_old = time.time() - found.st_mtime > STABLE_AFTER_SECONDS
             if is_old or path.with_name(path.name + ".done").exists():
                 yield file
             else:
@@ -69,15 +77,31 @@ def list_landing_files(landing: Path) -> Iterator[LandingFile]:
     if recent:
         time.sleep(0.3)
         for file in recent:
-            stat = file.path.stat()
-            if (stat.st_size, stat.st_mtime_ns) == (file.size, file.modified_ns):
+            if _is_unchanged(file):
                 yield file
+
+
+def _stat_file(path: Path) -> os.stat_result | None:
+    """What a regular file is; None for a link, and where the sender took it away meanwhile."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _is_unchanged(file: LandingFile) -> bool:
+    found = _stat_file(file.path)
+    return found is not None and (found.st_size, found.st_mtime_ns) == (
+        file.size,
+        file.modified_ns,
+    )
 
 
 def has_new_files(settings: Settings, store: DeliveryStore) -> bool:
     """Whether landing holds a file that was not claimed as it stands."""
     return any(
-        not store.knows_file(str(file.path), file.size, file.modified_ns)
+        not store.knows_file(file.name, file.size, file.modified_ns)
         for file in list_landing_files(settings.landing)
     )
 
@@ -99,23 +123,32 @@ def claim_landing(
     for file in list_landing_files(settings.landing):
         if food_banks and file.food_bank_id not in food_banks:
             continue
-        if store.knows_file(str(file.path), file.size, file.modified_ns):
+        if store.knows_file(file.name, file.size, file.modified_ns):
             continue
         profile = profiles.get(file.food_bank_id)
         if file.food_bank_id not in keys:
             keys[file.food_bank_id] = load_pseudonymizer(settings, file.food_bank_id)
             claimed += _claim_reference(settings, store, profile, keys[file.food_bank_id])
-        report(f"Claiming {file.food_bank_id}/{file.relative_path}")
-        content = _read_bytes(file.path)
+        report(f"Claiming {file.name}")
+        content = _read_bytes(file)
+        if content is None:
+            continue
         delivery_id = keys[file.food_bank_id].hash_content(content)
         if store.has_delivery(delivery_id):
-            store.record_file(str(file.path), file.size, file.modified_ns, delivery_id, True)
+            # A run that stopped between the delivery and its file left the delivery without one.
+            is_duplicate = store.has_file_of(delivery_id)
+            store.record_file(file.name, file.size, file.modified_ns, delivery_id, is_duplicate)
             continue
         _store_delivery(
-            settings, store, profile, keys[file.food_bank_id], file.food_bank_id,
-            file.relative_path, content,
+            settings,
+            store,
+            profile,
+            keys[file.food_bank_id],
+            file.food_bank_id,
+            file.relative_path,
+            content,
         )
-        store.record_file(str(file.path), file.size, file.modified_ns, delivery_id, False)
+        store.record_file(file.name, file.size, file.modified_ns, delivery_id, False)
         claimed.append(delivery_id)
     return claimed
 
@@ -129,7 +162,7 @@ def _claim_reference(
     claimed = []
     for record, rows in (profile.reference if profile else {}).items():
         assert profile is not None
-        content = pl.DataFrame(rows).write_csv().encode()
+        content = pl.DataFrame(rows, infer_schema_length=None).write_csv().encode()
         delivery_id = pseudonymizer.hash_content(content)
         if not store.has_delivery(delivery_id):
             name = f"{record}/source profile {profile.version}"
@@ -140,10 +173,15 @@ def _claim_reference(
     return claimed
 
 
-def _read_bytes(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+def _read_bytes(file: LandingFile) -> bytes | None:
+    """The bytes of a landing file; None where it was changed or taken away since it was listed."""
+    try:
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
     with os.fdopen(descriptor, "rb") as handle:
-        return handle.read(MAX_BYTES + 1)
+        content = handle.read(MAX_BYTES + 1)
+    return content if _is_unchanged(file) else None
 
 
 def _store_delivery(
@@ -159,16 +197,19 @@ def _store_delivery(
     sent_at = _read_sent_at(name)
     archive: str | None = None
     reason: str | None = None
+    notes: list[str] = []
     try:
         if len(content) > MAX_BYTES:
             raise UnreadableError(f"the file is larger than {MAX_BYTES // 1_000_000} MB")
         targets = find_targets(name, profile)
         table = _parse(content, targets[0])
-        redacted, _, differs = redact(table, targets, pseudonymizer)
+        redacted, dropped, differs = redact(table, targets, pseudonymizer)
+        if 0 < len(dropped) < len(table.columns):
+            notes.append(f"columns that are not known and were not kept: {', '.join(dropped)}")
         archive = _archive(settings, food_bank_id, delivery_id, content, redacted, differs)
     except (UnreadableError, ContractError) as error:
         reason = str(error)
-    store.add_delivery(delivery_id, food_bank_id, name, now(), sent_at, archive, reason)
+    store.add_delivery(delivery_id, food_bank_id, name, now(), sent_at, archive, reason, notes)
 
 
 def _parse(content: bytes, target: Target) -> ParsedTable:

@@ -28,6 +28,8 @@ from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, Unrea
 from pipelines.store import Pseudonymizer
 
 SOURCE_COLUMN = "_source_column"
+FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
+EARLIEST_YEAR = 1900
 _COMMA_NUMBER = r"^\s*[+-]?\d+,\d+\s*$"
 _UNAMBIGUOUS_COMMA = r"^\s*[+-]?(0|\d+),(\d{1,2}|\d{4,})\s*$|^\s*[+-]?(0|\d{4,}),\d+\s*$"
 _POINT_NUMBER = r"^\s*[+-]?\d+\.\d+\s*$"
@@ -64,8 +66,12 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
     ]
     if matching:
         for file in matching:
-            if file.record not in records:
-                raise ContractError(f"profile {file.name}: no record is called {file.record!r}")
+            _check_profile(file, records)
+        repeated = {
+            file.record for file in matching if [f.record for f in matching].count(file.record) > 1
+        }
+        if repeated:
+            raise ContractError(f"two profiles of one file give rows of {min(repeated)}")
         return [Target(records[file.record], file) for file in matching]
     folder = PurePosixPath(relative_path).parts[0]
     if folder in records and "/" in relative_path:
@@ -74,6 +80,22 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
         "no source profile of this food bank takes a file of this name, and its folder is not"
         f" the name of a record ({', '.join(records)})"
     )
+
+
+def _check_profile(profile: FileProfile, records: dict[str, Contract]) -> None:
+    """Refuse a profile under which identifiers of people would be read past `redact`."""
+    if profile.record not in records:
+        raise ContractError(f"profile {profile.name}: no record is called {profile.record!r}")
+    derived: set[str] = set()
+    if profile.unpivot:
+        wide = re.compile(profile.unpivot.columns)
+        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
+    for column in records[profile.record].columns:
+        source = profile.columns.get(column.name)
+        if source and column.is_personal and (source.source is None or source.source in derived):
+            raise ContractError(
+                f"profile {profile.name}: {column.name} is personal: it must come from one column"
+            )
 
 
 def _known_columns(table: ParsedTable, target: Target) -> dict[str, str]:
@@ -85,9 +107,15 @@ def _known_columns(table: ParsedTable, target: Target) -> dict[str, str]:
             if column.is_mass:
                 stem = column.name.removesuffix("_kg")
                 accepted |= {f"{stem}_quantity": f"{stem}_quantity", f"{stem}_unit": f"{stem}_unit"}
-        return {name: accepted[name.lower()] for name in table.columns if name.lower() in accepted}
+        known = {name: accepted[name.lower()] for name in table.columns if name.lower() in accepted}
+        if len(set(known.values())) < len(known):
+            twice = next(name for name in known.values() if list(known.values()).count(name) > 1)
+            raise UnreadableError(f"the header names {twice} twice, in capitals and small letters")
+        return known
     used = dict.fromkeys(profile.keep_rows, "")
-    for name, source in profile.columns.items():
+    personal = {column.name for column in contract.columns if column.is_personal}
+    # Personal columns last: a source column that is read twice is still an identifier.
+    for name, source in sorted(profile.columns.items(), key=lambda entry: entry[0] in personal):
         if source.source:
             used[source.source] = name
         for part in re.findall(r"\{(\w+)\}", source.template or ""):
@@ -147,7 +175,7 @@ def map_rows(table: ParsedTable, target: Target, food_bank_id: str) -> MappedRow
         )
         filtered = 0
     else:
-        frame, filtered = _apply_profile(table, profile)
+        frame, filtered = _apply_profile(table, profile, contract)
     decimal = profile.decimal if profile else None
     numbers = [
         name
@@ -166,12 +194,15 @@ def map_rows(table: ParsedTable, target: Target, food_bank_id: str) -> MappedRow
 def _check_food_bank(frame: pl.DataFrame, food_bank_id: str) -> pl.DataFrame:
     if "food_bank_id" not in frame.columns:
         return frame.with_columns(pl.lit(food_bank_id).alias("food_bank_id"))
-    others = frame.filter(pl.col("food_bank_id").str.strip_chars() != food_bank_id)
+    written = pl.col("food_bank_id").str.strip_chars()
+    others = frame.filter(
+        (written != food_bank_id) & (written != "") & pl.col(READ_ERROR).is_null()
+    )
     if others.height:
-        name = others["food_bank_id"][0].strip()[:40]
+        name = others["food_bank_id"][0].strip()
+        whose = f"the food bank {name!r}" if FOOD_BANK_ID.match(name) else "another food bank"
         raise UnreadableError(
-            f"line {others[SOURCE_LINE][0]} is of the food bank {name!r}, in the folder of"
-            f" {food_bank_id!r}"
+            f"line {others[SOURCE_LINE][0]} is of {whose}, in the folder of {food_bank_id!r}"
         )
     return frame
 
@@ -201,7 +232,9 @@ def _any_matches(names: list[str], pattern: str) -> list[pl.Expr]:
     return [pl.col(name).str.contains(pattern).any() for name in names]
 
 
-def _apply_profile(table: ParsedTable, profile: FileProfile) -> tuple[pl.DataFrame, int]:
+def _apply_profile(
+    table: ParsedTable, profile: FileProfile, contract: Contract
+) -> tuple[pl.DataFrame, int]:
     frame = table.frame
     before = frame.height
     for name, values in profile.keep_rows.items():
@@ -209,11 +242,14 @@ def _apply_profile(table: ParsedTable, profile: FileProfile) -> tuple[pl.DataFra
             raise UnreadableError(f"the column {name!r}, which says which rows count, is missing")
         frame = frame.filter(pl.col(name).str.strip_chars().is_in(values))
     filtered = before - frame.height
-    frame = _unpivot(frame, profile) if profile.unpivot else frame.with_columns(
-        pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN)
+    frame = (
+        _unpivot(frame, profile)
+        if profile.unpivot
+        else frame.with_columns(pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN))
     )
+    dates = {column.name for column in contract.columns if column.logical_type == "date"}
     columns = [
-        _column_expression(name, source, frame.columns).alias(name)
+        _column_expression(name, source, frame.columns, name in dates).alias(name)
         for name, source in profile.columns.items()
     ]
     return frame.select(*columns, SOURCE_LINE, SOURCE_COLUMN, READ_ERROR), filtered
@@ -234,13 +270,16 @@ def _unpivot(frame: pl.DataFrame, profile: FileProfile) -> pl.DataFrame:
     )
     index = [name for name in frame.columns if name not in wide]
     value = profile.unpivot.value
-    long = frame.unpivot(
-        on=wide, index=index, variable_name=SOURCE_COLUMN, value_name=value
-    ).filter(pl.col(value).str.strip_chars() != "")
+    long = frame.unpivot(on=wide, index=index, variable_name=SOURCE_COLUMN, value_name=value)
+    # A line that does not fit its header stays a row, to be held back, also without a value.
+    is_broken = pl.col(READ_ERROR).is_not_null() & (pl.col(SOURCE_COLUMN) == wide[0])
+    long = long.filter((pl.col(value).str.strip_chars() != "") | is_broken)
     return long.join(names, on=SOURCE_COLUMN, how="left", maintain_order="left")
 
 
-def _column_expression(name: str, source: ColumnSource, available: list[str]) -> pl.Expr:
+def _column_expression(
+    name: str, source: ColumnSource, available: list[str], is_date: bool
+) -> pl.Expr:
     if source.constant is not None:
         return pl.lit(source.constant)
     if source.template is not None:
@@ -260,13 +299,22 @@ def _column_expression(name: str, source: ColumnSource, available: list[str]) ->
             )
         else:
             other = expression
-        expression = expression.replace_strict(
-            source.values, default=other, return_dtype=pl.String
-        )
+        expression = expression.replace_strict(source.values, default=other, return_dtype=pl.String)
     if source.date_format is not None:
-        moment = expression.str.strptime(pl.Datetime, source.date_format, strict=False)
-        expression = pl.coalesce(moment.dt.strftime("%Y-%m-%dT%H:%M:%S"), expression)
+        expression = _read_moment(expression, source.date_format, is_date)
     return expression
+
+
+def _read_moment(written: pl.Expr, date_format: str, is_date: bool) -> pl.Expr:
+    """ISO 8601 text of what is written in `date_format`; what cannot be read stays as it is.
+
+    `24` read as `%Y` would be the year 24: no record is older than EARLIEST_YEAR.
+    """
+    moment = written.str.strptime(pl.Datetime, date_format, strict=False)
+    shape = "%Y-%m-%d" if is_date else "%Y-%m-%dT%H:%M:%S"
+    offset = "Z" if "%z" in date_format and not is_date else ""
+    text = pl.when(moment.dt.year() >= EARLIEST_YEAR).then(moment.dt.strftime(shape + offset))
+    return pl.coalesce(text, written)
 
 
 def _require_column(name: str, source: str, available: list[str]) -> None:

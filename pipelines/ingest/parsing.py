@@ -49,7 +49,7 @@ class ParsedTable:
 
     @property
     def columns(self) -> list[str]:
-        return [name for name in self.frame.columns if not name.startswith("_")]
+        return [name for name in self.frame.columns if name not in (SOURCE_LINE, READ_ERROR)]
 
 
 def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
@@ -60,7 +60,7 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
     for signature, what in _SIGNATURES.items():
         if content.startswith(signature):
             raise UnreadableError(f"the file is {what}; save it as CSV and send it again")
-    if b"\x00" in content[:1_000_000]:
+    if b"\x00" in content:
         raise UnreadableError("the file is not text (it holds NUL bytes); save it as CSV")
     candidates = [encoding] if encoding else ["utf-8", "cp1252"]
     for candidate in candidates:
@@ -109,7 +109,13 @@ def _check_header(cells: list[str]) -> list[str]:
         raise UnreadableError(f"the header has more than {MAX_COLUMNS} columns")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if not names or not all(names) or repeated:
-        what = f"names {repeated[0]!r} twice" if repeated and repeated[0] else "has empty cells"
+        # The names are not quoted: in a file without a header they would be somebody's values.
+        same = [str(place) for place, name in enumerate(names, start=1) if name in repeated[-1:]]
+        what = (
+            f"gives columns {' and '.join(same)} one name"
+            if names and all(names)
+            else "has empty cells"
+        )
         raise UnreadableError(f"the header {what}; each column needs a name of its own")
     reserved = [name for name in names if name in (SOURCE_LINE, READ_ERROR)]
     if reserved:
@@ -123,24 +129,33 @@ def _parse_plain(
     """Read a file without quotes whose rows all have the header's cells; None for others."""
     if '"' in text or "\r" in text.replace("\r\n", "\n") or len(names) < 2:
         return None
-    body = text.replace("\r\n", "\n").split("\n", header_rows)[-1]
+    parts = text.replace("\r\n", "\n").split("\n", header_rows)
+    body = parts[header_rows] if len(parts) > header_rows else ""
     lines = body.count("\n") + (0 if body.endswith("\n") or not body else 1)
     if not lines or "\n\n" in body or body.startswith("\n"):
         return None
     if body.count(separator) != lines * (len(names) - 1):
         return None
-    frame = pl.read_csv(
-        io.BytesIO(body.encode()),
-        has_header=False,
-        new_columns=names,
-        separator=separator,
-        quote_char=None,
-        infer_schema=False,
-        empty_string_is_null=False,
-        raise_if_empty=False,
-    )
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(body.encode()),
+            has_header=False,
+            separator=separator,
+            quote_char=None,
+            infer_schema=False,
+            empty_string_is_null=False,
+            raise_if_empty=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
     if frame.shape != (lines, len(names)) or frame.null_count().sum_horizontal().item():
         return None
+    is_blank = pl.all_horizontal(pl.all() == "").any().alias("blank")
+    longest = pl.max_horizontal(pl.all().str.len_chars().max()).alias("longest")
+    blank, length = frame.select(is_blank, longest).row(0)
+    if blank or length > MAX_FIELD_CHARACTERS:
+        return None
+    frame.columns = names
     return frame.with_columns(
         pl.int_range(header_rows + 1, header_rows + lines + 1, dtype=pl.Int64).alias(SOURCE_LINE),
         pl.lit(None, dtype=pl.String).alias(READ_ERROR),
@@ -156,9 +171,7 @@ def _parse_rows(reader: _Reader, names: list[str]) -> pl.DataFrame:
         if not any(cells):
             continue
         error = None
-        if len(cells) > width and any(cells[width:]):
-            error = f"{len(cells)} cells where the header has {width}"
-        elif len(cells) < width:
+        if (len(cells) > width and any(cells[width:])) or len(cells) < width:
             error = f"{len(cells)} cells where the header has {width}"
         if any(len(cell) > MAX_FIELD_CHARACTERS for cell in cells):
             error = f"a cell is longer than {MAX_FIELD_CHARACTERS} characters"

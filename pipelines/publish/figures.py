@@ -85,12 +85,12 @@ def _select_period(rows: pl.DataFrame, period: Period, indicator: Indicator) -> 
     months = rows.filter(
         (pl.col("period_kind") == "month") & pl.col("period_start").is_in(period.months())
     )
-    sums = [pl.col(name).sum() for name in ("value",)]
+    is_known = pl.col("value").is_not_null()
     return (
         months.sort("period_start")
         .group_by("scope_kind", "scope_id", "indicator_code", "variant", maintain_order=True)
         .agg(
-            *sums,
+            pl.when(is_known.any()).then(pl.col("value").sum()).alias("value"),
             pl.lit("span").alias("period_kind"),
             pl.lit(period.start).alias("period_start"),
             pl.col("period_end").max(),
@@ -99,7 +99,9 @@ def _select_period(rows: pl.DataFrame, period: Period, indicator: Indicator) -> 
             pl.col("unit").first(),
             pl.col("method_version").last(),
             pl.col("data_date").max(),
-            (pl.col("is_partial").any() | (pl.len() < len(period.months()))).alias("is_partial"),
+            (pl.col("is_partial").any() | (is_known.sum() < len(period.months()))).alias(
+                "is_partial"
+            ),
         )
     )
 
@@ -134,9 +136,7 @@ def _order_rows(
         if food_banks and (row["scope_kind"] != "food_bank" or row["scope_id"] not in food_banks):
             continue
         row["publication_id"] = publication.publication_id
-        row["is_demonstration"] = demonstrations.get(
-            row["scope_id"], any(demonstrations.values())
-        )
+        row["is_demonstration"] = demonstrations.get(row["scope_id"], any(demonstrations.values()))
         rank = ranks.get(scope, len(known) + (row["scope_kind"] == "network"))
         answer.append((rank, {key: _shorten(row[key]) for key in KEYS}))
     return [row for _, row in sorted(answer, key=lambda entry: entry[0])]
@@ -144,4 +144,6 @@ def _order_rows(
 
 def _shorten(value: Any) -> Any:
     """The shortest exact decimal: 847 for 847.000000."""
-    return Decimal(f"{value.normalize():f}") if isinstance(value, Decimal) else value
+    if not isinstance(value, Decimal):
+        return value
+    return Decimal(f"{value.normalize():f}") if value else Decimal(0)

@@ -51,8 +51,15 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
         {
             name: outcome[name]
             for name in (
-                "delivery_id", "food_bank_id", "record", "contract_version", "rows_delivered",
-                "rows_accepted", "rows_quarantined", "rows_replayed", "grams_accepted",
+                "delivery_id",
+                "food_bank_id",
+                "record",
+                "contract_version",
+                "rows_delivered",
+                "rows_accepted",
+                "rows_quarantined",
+                "rows_replayed",
+                "grams_accepted",
             )
         }
         for outcome in outcomes

@@ -45,9 +45,13 @@ def publish_draft(
     failed = [check.check for check in checks if not check.has_passed]
     if failed:
         raise AuditError(f"{failed[0]} failed; this draft cannot be published")
+    files = {path.name: path for path in (draft / AUDIENCE).iterdir()}
     for mart in drafted:
-        if hash_file(draft / AUDIENCE / f"{mart.mart}.parquet") != mart.sha256:
+        path = files.pop(f"{mart.mart}.parquet", None)
+        if path is None or hash_file(path) != mart.sha256:
             raise AuditError(f"{mart.mart} changed after its audit; refresh again")
+    if files:
+        raise AuditError(f"{min(files)} came after the audit; refresh again")
     manifest = {
         "publication_id": publication_id,
         "inputs": inputs,

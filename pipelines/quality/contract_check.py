@@ -54,7 +54,9 @@ def _check_contract(path: Path) -> None:
         _check_pattern(path, column.name, column.pattern)
         target = (column.reference or "").split(".")[0]
         if target and target not in load_records():
-            raise ContractError(f"{path.name}: {column.name} refers to {target}, which is no record")
+            raise ContractError(
+                f"{path.name}: {column.name} refers to {target}, which is no record"
+            )
     if contract.kind != "mart":
         _check_rules(path, contract)
 

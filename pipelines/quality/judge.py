@@ -6,7 +6,7 @@ text, with every rule that it broke. The rules themselves are compiled in `rules
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,14 +24,15 @@ from pipelines.quality.rules import (
     list_typed_columns,
     local_date_name,
     quote_name,
+    quote_text,
 )
 from pipelines.store import QuarantinedRow, RecordOutcome, write_atomically, write_json
 
 DEFAULT_TIMEZONE = "Europe/Paris"
-MAX_EXPLAINED_RULES = 20
-SHAPE_RULES = ("type", "code", "pattern", "max_length")
+SHAPE_RULES = ("type", "code", "pattern", "max_length", "unit_factor")
 
 
+CELL_COLUMNS = "_delivery_id, _source_line, _source_column, _read_error"
 TECHNICAL_COLUMNS = {
     "_food_bank_id": "VARCHAR",
     "_record": "VARCHAR",
@@ -92,7 +93,7 @@ def read_context(
     factors = connection.execute(
         f"""
         select product_code, unit_weight_kg, case_weight_kg, pallet_weight_kg
-        from read_parquet('{accepted}/products/*.parquet', union_by_name = true)
+        from read_parquet({quote_text(f"{accepted}/products/*.parquet")}, union_by_name = true)
         where food_bank_id = ?
         qualify row_number() over (partition by product_code order by {latest}) = 1
         """,
@@ -100,64 +101,45 @@ def read_context(
     ).pl()
     zone = connection.execute(
         f"""
-        select timezone from read_parquet('{accepted}/food_banks/*.parquet', union_by_name = true)
-        where food_bank_id = ? order by {latest} limit 1
+        select timezone
+        from read_parquet({quote_text(f"{accepted}/food_banks/*.parquet")}, union_by_name = true)
+        where food_bank_id = ? and timezone in (select name from pg_timezone_names())
+        order by {latest} limit 1
         """,
         [food_bank_id],
     ).fetchone()
     return FoodBankContext(str(zone[0]) if zone else DEFAULT_TIMEZONE, factors)
 
 
+@dataclass(frozen=True)
+class DeliveredRows:
+    """The rows of one record in one delivery, as text.
+
+    `cells` has `_source_line`, `_source_column` and `_read_error` beside the columns.
+    """
+
+    origin: Origin
+    cells: pl.DataFrame
+    rows_filtered: int = 0
+
+
 def judge_rows(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
-    cells: pl.DataFrame,
-    origin: Origin,
+    batch: Sequence[DeliveredRows],
     context: FoodBankContext,
     accepted: Path,
     today: date,
-    rows_filtered: int = 0,
-) -> tuple[RecordOutcome, list[QuarantinedRow]]:
-    """Judge the rows of one record of one delivery and write the accepted ones.
+) -> list[tuple[RecordOutcome, list[QuarantinedRow]]]:
+    """Judge deliveries of one record, of one food bank, with the same columns, in one pass.
 
-    `cells`: text columns with `_source_line`, `_source_column`, `_read_error`. Gives the outcome
-    and the rows held back; accepted and held back add up to the rows given.
+    Writes the accepted rows, one file a delivery. Gives for each delivery its outcome and the rows
+    held back; accepted and held back add up to the rows given.
     """
-    compiled = _judge(connection, contract, cells, context, today)
-    counts = connection.execute(
-        "select count(*), count(*) filter (where len(_broken) = 0) from judged"
-    ).fetchone()
-    assert counts is not None
-    path = accepted_path(accepted, contract, origin)
-    path.unlink(missing_ok=True)
-    if counts[1]:
-        _write_accepted(connection, compiled, origin, path)
-    outcome = RecordOutcome(
-        record=contract.name,
-        contract_version=contract.version,
-        rows_delivered=counts[0],
-        rows_filtered=rows_filtered,
-        rows_accepted=counts[1],
-        rows_quarantined=counts[0] - counts[1],
-        grams_accepted=_sum_grams(connection, contract),
-        profile=_profile(connection, contract),
+    cells = pl.concat(
+        rows.cells.with_columns(pl.lit(rows.origin.delivery_id).alias("_delivery_id"))
+        for rows in batch
     )
-    columns = [column for column in cells.columns if not column.startswith("_")]
-    return outcome, _explain(connection, compiled, columns)
-
-
-def accepted_path(accepted: Path, contract: Contract, origin: Origin) -> Path:
-    """Where the accepted rows of one record of one delivery lie."""
-    return accepted / contract.name / f"{origin.food_bank_id}-{origin.delivery_id}.parquet"
-
-
-def _judge(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    cells: pl.DataFrame,
-    context: FoodBankContext,
-    today: date,
-) -> CompiledContract:
     columns = [column for column in cells.columns if not column.startswith("_")]
     compiled = compile_contract(contract, columns, context.timezone, today.isoformat())
     connection.register("delivered", cells.to_arrow())
@@ -165,24 +147,51 @@ def _judge(
     connection.execute(_judging_sql(compiled, columns))
     connection.unregister("delivered")
     connection.unregister("factors")
-    return compiled
+    profiles = _profile(connection, contract)
+    held_back = _explain(connection, compiled, columns)
+    results = []
+    for rows in batch:
+        delivery_id = rows.origin.delivery_id
+        profile = profiles.get(delivery_id, {"rows": 0})
+        grams = profile.pop("grams", 0 if contract.measure else None)
+        path = accepted_path(accepted, contract, rows.origin)
+        path.unlink(missing_ok=True)
+        if profile["rows"]:
+            _write_accepted(connection, compiled, rows.origin, path)
+        outcome = RecordOutcome(
+            record=contract.name,
+            contract_version=contract.version,
+            rows_delivered=rows.cells.height,
+            rows_filtered=rows.rows_filtered,
+            rows_accepted=profile["rows"],
+            rows_quarantined=len(held_back.get(delivery_id, [])),
+            grams_accepted=grams,
+            profile=profile,
+        )
+        results.append((outcome, held_back.get(delivery_id, [])))
+    return results
+
+
+def accepted_path(accepted: Path, contract: Contract, origin: Origin) -> Path:
+    """Where the accepted rows of one record of one delivery lie."""
+    return accepted / contract.name / f"{origin.food_bank_id}-{origin.delivery_id}.parquet"
 
 
 def _judging_sql(compiled: CompiledContract, columns: list[str]) -> str:
     join = ""
     if "factors." in compiled.select_typed:
         product = quote_name(cell_name("product_code"))
-        join = f"left join factors on factors.product_code = trim({product})"
+        same = f"factors.product_code = trim({product})" if "product_code" in columns else "false"
+        join = f"left join factors on {same}"
     renamed = ", ".join(f"{quote_name(c)} as {quote_name(cell_name(c))}" for c in columns)
     numbered = ", ".join(
-        f"case when {rule.broken} then {number} end"
-        for number, rule in enumerate(compiled.rules)
+        f"case when {rule.broken} then {number} end" for number, rule in enumerate(compiled.rules)
     )
     return f"""
     create or replace temp table judged as
     with typed as (
       select cells.*, {compiled.select_typed}
-      from (select {renamed}, _source_line, _source_column, _read_error from delivered) as cells
+      from (select {renamed}, {CELL_COLUMNS} from delivered) as cells
       {join}
     )
     select typed.*, list_filter([{numbered}], rule -> rule is not null) as _broken
@@ -212,7 +221,8 @@ def _write_accepted(
         f"""
         select {selected}, {literals}, _source_line, $received_at::TIMESTAMP as _received_at,
           $sent_at::TIMESTAMP as _sent_at, $arrival_no::BIGINT as _arrival_no
-        from judged where len(_broken) = 0 order by {order}, _source_line, _source_column
+        from judged where len(_broken) = 0 and judged._delivery_id = $delivery_id
+        order by {order}, _source_line, _source_column
         """,
         {
             **{name.strip("_"): value for name, value in values.items()},
@@ -225,22 +235,14 @@ def _write_accepted(
         pq.write_table(relation, temporary, compression="zstd", row_group_size=100_000)
 
 
-def _sum_grams(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int | None:
-    if contract.measure is None:
-        return None
-    row = connection.execute(
-        f"select coalesce(sum({quote_name(contract.measure)}), 0) * 1000 from judged"
-        " where len(_broken) = 0"
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _profile(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, Any]:
-    """Figures of the accepted rows by which a delivery is compared with earlier ones."""
+def _profile(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> dict[str, dict[str, Any]]:
+    """By delivery, figures of its accepted rows by which it is compared with earlier ones."""
     measures = {"rows": "count(*)"}
     if contract.measure:
         name = quote_name(contract.measure)
+        measures["grams"] = f"cast(coalesce(sum({name}), 0) * 1000 as BIGINT)"
         measures["median_kg"] = f"quantile_disc({name}, 0.5)::VARCHAR"
         measures["maximum_kg"] = f"max({name})::VARCHAR"
     if contract.date_column:
@@ -250,34 +252,36 @@ def _profile(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[
         if not column.is_required:
             measures[f"missing_{column.name}"] = f"count(*) - count({quote_name(column.name)})"
     select = ", ".join(f"{sql} as {quote_name(name)}" for name, sql in measures.items())
-    row = connection.execute(f"select {select} from judged where len(_broken) = 0").fetchone()
-    assert row is not None
-    return dict(zip(measures, row, strict=True))
+    rows = connection.execute(
+        f"select _delivery_id, {select} from judged where len(_broken) = 0 group by _delivery_id"
+    ).fetchall()
+    return {delivery_id: dict(zip(measures, row, strict=True)) for delivery_id, *row in rows}
 
 
 def _explain(
     connection: duckdb.DuckDBPyConnection, compiled: CompiledContract, columns: list[str]
-) -> list[QuarantinedRow]:
+) -> dict[str, list[QuarantinedRow]]:
+    """By delivery, the rows held back, with every rule that they broke, in order of line."""
     contract = compiled.contract
     cells = ", ".join(quote_name(cell_name(name)) for name in columns)
     rows = connection.execute(
-        f"select _source_line, _source_column, _read_error, _broken, {cells} from judged"
+        f"select {CELL_COLUMNS}, _broken, {cells} from judged"
         " where len(_broken) > 0 order by _source_line, _source_column"
     ).fetchall()
-    explained = []
-    for line, source_column, read_error, broken, *values in rows:
+    explained: dict[str, list[QuarantinedRow]] = {}
+    for delivery_id, line, source_column, read_error, broken, *values in rows:
         cell = dict(zip(columns, values, strict=True))
-        rules = [compiled.rules[number] for number in broken[:MAX_EXPLAINED_RULES]]
+        rules = [compiled.rules[number] for number in broken]
         misshapen = {rule.column for rule in rules if rule.name in SHAPE_RULES}
         shown = {
             name: _show(contract, name, value, misshapen, bool(read_error))
             for name, value in cell.items()
         }
-        explained.append(
+        explained.setdefault(delivery_id, []).append(
             QuarantinedRow(
                 source_line=line,
                 source_column=source_column,
-                row_key=make_row_key(contract, cell),
+                row_key=_make_safe_key(contract, cell, misshapen),
                 cells=shown,
                 rules=[
                     {
@@ -285,7 +289,8 @@ def _explain(
                         "column": _delivered_column(rule.column, source_column, contract),
                         "value": shown.get(rule.column),
                         "expected": rule.expected,
-                        "message": read_error if rule.name == "field_count"
+                        "message": read_error
+                        if rule.name == "field_count"
                         else f"{rule.column} {rule.message}".strip(),
                     }
                     for rule in rules
@@ -313,6 +318,15 @@ def _show(
     return value
 
 
+def _make_safe_key(
+    contract: Contract, cells: Mapping[str, str | None], misshapen: set[str]
+) -> str | None:
+    """The key of a row; of a personal record only where its parts have the declared shape."""
+    if contract.is_personal and misshapen & set(contract.keys):
+        return None
+    return make_row_key(contract, cells)
+
+
 def make_row_key(contract: Contract, cells: Mapping[str, str | None]) -> str | None:
     """The key of a row as one text, null where a part is missing; 007 and 7 stay apart."""
     parts = [(cells.get(key) or "").strip() for key in contract.keys if key != "food_bank_id"]
@@ -333,7 +347,7 @@ def find_accepted_keys(
     parts = [quote_name(key) for key in contract.keys if key != "food_bank_id"]
     expression = " || '|' || ".join(f"{part}::VARCHAR" for part in parts) or "''"
     rows = connection.execute(
-        f"select distinct {expression} from read_parquet('{path}')"
+        f"select distinct {expression} from read_parquet({quote_text(str(path))})"
         f" where {expression} in (select unnest($keys::VARCHAR[]))",
         {"keys": keys},
     ).fetchall()

@@ -14,12 +14,13 @@ MASS_FACTORS = {"kg": "1", "g": "0.001", "t": "1000", "lb": "0.45359237"}
 COUNT_UNITS = ("unit", "case", "pallet")
 FACTOR_TYPE = "DECIMAL(18,9)"
 QUANTITY_TYPE = "DECIMAL(18,6)"
+MAX_KG = 100_000_000_000
 
 _NUMBER = r"[+-]?\d{1,12}(\.\d{1,18})?"
 _INTEGER = r"[+-]?\d{1,9}(\.0+)?"
-_DATE = r"\d{4}-\d{2}-\d{2}"
+_DATE = r"(19|[2-9]\d)\d{2}-\d{2}-\d{2}"
 _TIME = r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
-_OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)"
+_OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _TRUE = ("true", "1", "yes", "oui", "vrai", "t", "y", "o")
 _FALSE = ("false", "0", "no", "non", "faux", "f", "n")
 
@@ -89,7 +90,7 @@ def _type_expression(column: Column, zone: str) -> str:
             f"case when regexp_full_match({cell}, {quote_text(_DATE + _TIME)})"
             f" then timezone('UTC', timezone({zone}, try_cast({cell} as TIMESTAMP)))"
             f" when regexp_full_match({cell}, {quote_text(_DATE + _TIME + _OFFSET)})"
-            f" then timezone('UTC', try_cast({cell} as TIMESTAMPTZ)) end"
+            f" then timezone('UTC', try_cast({_with_seconds(cell)} as TIMESTAMPTZ)) end"
         )
     if column.logical_type == "boolean":
         return (
@@ -97,6 +98,11 @@ def _type_expression(column: Column, zone: str) -> str:
             f" when lower({cell}) in {_in_list(_FALSE)} then false end"
         )
     return cell
+
+
+def _with_seconds(cell: str) -> str:
+    """DuckDB reads an offset only after seconds: `08:00Z` becomes `08:00:00Z`."""
+    return rf"regexp_replace({cell}, '([T ]\d{{2}}:\d{{2}})(Z|[+-])', '\1:00\2')"
 
 
 _TYPE_NAMES = {
@@ -137,7 +143,7 @@ def _column_rules(column: Column, has_cell: bool) -> list[Rule]:
     return rules
 
 
-def _conversion(quantity: str, unit: str) -> str:
+def _conversion(unit: str) -> str:
     """SQL for the kilograms per unit; products give what a unit, case or pallet weighs."""
     masses = " ".join(
         f"when {quote_text(name)} then {factor}::{FACTOR_TYPE}"
@@ -150,7 +156,9 @@ def _conversion(quantity: str, unit: str) -> str:
 def _add_conversion(
     target: str, quantity: str, unit: str, factor: str, typed: dict[str, str], rules: list[Rule]
 ) -> None:
-    typed[factor] = _conversion(quantity, unit)
+    """Kilograms from a quantity and a unit. A contract that has the unit requires it itself."""
+    present = f"{quote_name(unit)} is not null" if unit == "unit" else "true"
+    typed[factor] = _conversion(unit)
     typed[target] = (
         f"try_cast({quote_name(quantity)}::DECIMAL(22,6) * {quote_name(factor)}::DECIMAL(16,9)"
         " as DECIMAL(14,3))"
@@ -159,10 +167,19 @@ def _add_conversion(
         Rule(
             "unit_factor",
             unit,
-            f"{quote_name(quantity)} is not null and {quote_name(unit)} is not null"
-            f" and {quote_name(factor)} is null",
+            f"{quote_name(quantity)} is not null and {present} and {quote_name(factor)} is null",
             "a unit of mass, or a product whose unit, case or pallet weight is known",
             "has no known weight for this product",
+        )
+    )
+    rules.append(
+        Rule(
+            "maximum",
+            quantity,
+            f"{quote_name(quantity)} is not null and {quote_name(factor)} is not null"
+            f" and {quote_name(target)} is null",
+            f"below {MAX_KG} kilograms",
+            "is too large in kilograms",
         )
     )
 
@@ -231,9 +248,7 @@ def compile_contract(
             rules += _column_rules(column, has_cell=False)
             continue
         typed[column.name] = (
-            _type_expression(column, zone)
-            if has_cell
-            else f"cast(null as {column.physical_type})"
+            _type_expression(column, zone) if has_cell else f"cast(null as {column.physical_type})"
         )
         if has_local_date(column):
             typed[local_date_name(column.name)] = (
@@ -257,7 +272,7 @@ def compile_contract(
                 "lies in the future",
             )
         )
-    document = ", ".join(quote_name(key) for key in contract.keys[:-1])
+    document = ", ".join(["_delivery_id", *(quote_name(key) for key in contract.keys[:-1])])
     for name in contract.header_columns:
         value = f"coalesce(cast({quote_name(name)} as VARCHAR), '')"
         rules.append(

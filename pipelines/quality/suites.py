@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -168,14 +169,12 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
 
     An expectation that raised is a failure that says so: it is never taken for a pass.
     """
-    gx = _import_great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    gx, context = _open_great_expectations()
     frame = batch.with_columns(
         pl.selectors.decimal().cast(pl.Float64), pl.selectors.date().cast(pl.Datetime("us"))
     ).to_pandas()
     definition = (
-        context.data_sources.add_pandas("batches")
+        context.data_sources.add_or_update_pandas("batches")
         .add_dataframe_asset(name)
         .add_batch_definition_whole_dataframe("whole")
     )
@@ -198,12 +197,16 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
     return SuiteResult(name, len(expectations), tuple(sorted(failures)))
 
 
-def _import_great_expectations() -> Any:
+@cache
+def _open_great_expectations() -> tuple[Any, Any]:
+    """The package and one context in memory; both are costly and kept for the process."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    return great_expectations
+    context: Any = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return great_expectations, context
 
 
 def _find(expectations: list[Expectation], configuration: Any) -> str:

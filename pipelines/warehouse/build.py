@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,9 @@ import polars as pl
 from data_contracts.loader import load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import write_atomically, write_json
+
+
+PARSED_PROJECT = DBT_PROJECT_DIR / "target" / "partial_parse.msgpack"
 
 
 class WarehouseError(Exception):
@@ -42,7 +46,7 @@ class NodeResult:
 
 
 def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
-    """Write `deliveries.parquet` (which deliveries count) and `register.parquet`.
+    """Write which deliveries count, the register, and the date that this run takes as today.
 
     `outcomes`: the store's, one per delivery and record. Pending deliveries are those that no
     finished build holds.
@@ -71,6 +75,8 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
         deliveries.write_parquet(temporary)
     with write_atomically(settings.inputs / "register.parquet") as temporary:
         make_register_table().write_parquet(temporary)
+    with write_atomically(settings.inputs / "run.parquet") as temporary:
+        pl.DataFrame({"as_of": [settings.today()]}).write_parquet(temporary)
 
 
 def make_register_table() -> pl.DataFrame:
@@ -82,8 +88,14 @@ def make_register_table() -> pl.DataFrame:
             **{
                 name: getattr(indicator, name)
                 for name in (
-                    "label_fr", "label_en", "definition_fr", "definition_en", "formula", "unit",
-                    "good_direction", "axis",
+                    "label_fr",
+                    "label_en",
+                    "definition_fr",
+                    "definition_en",
+                    "formula",
+                    "unit",
+                    "good_direction",
+                    "axis",
                 )
             },
             "additive_over": ",".join(indicator.additive_over),
@@ -107,11 +119,8 @@ def target_dir(settings: Settings) -> Path:
 
 @contextmanager
 def dbt_environment(settings: Settings) -> Iterator[None]:
-    """The environment variables that the dbt project reads, set while dbt runs."""
+    """Run dbt in the data folder, to which the paths of the project are relative."""
     values = {
-        "COLLECTO_ACCEPTED_DIR": str(settings.accepted),
-        "COLLECTO_INPUTS_DIR": str(settings.inputs),
-        "COLLECTO_WAREHOUSE_PATH": str(settings.warehouse_file),
         "COLLECTO_MEMORY_LIMIT": settings.memory_limit,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
@@ -119,7 +128,8 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
     former = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
-        yield
+        with chdir(settings.data):
+            yield
     finally:
         for name, value in former.items():
             if value is None:
@@ -167,7 +177,7 @@ def _release_warehouse() -> None:
 
 def parse_project(settings: Settings) -> Path:
     """Parse the dbt project; give the path of its manifest."""
-    run_dbt(settings, ["parse", *_variables(settings)])
+    run_dbt(settings, ["parse"])
     return target_dir(settings) / "manifest.json"
 
 
@@ -176,16 +186,23 @@ def ensure_manifest(settings: Settings) -> Path:
     manifest = target_dir(settings) / "manifest.json"
     newest = max(
         path.stat().st_mtime
-        for pattern in ("**/*.sql", "**/*.yml", "**/*.csv")
-        for path in DBT_PROJECT_DIR.glob(pattern)
+        for folder in ("models", "macros", "seeds", "tests")
+        for path in (DBT_PROJECT_DIR / folder).rglob("*.*")
     )
     if manifest.is_file() and manifest.stat().st_mtime > newest:
         return manifest
+    if not manifest.is_file() and PARSED_PROJECT.is_file():
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PARSED_PROJECT, manifest.with_name(PARSED_PROJECT.name))
     return parse_project(settings)
 
 
-def _variables(settings: Settings) -> list[str]:
-    return ["--vars", json.dumps({"as_of": settings.today().isoformat()})]
+def parse_ahead(settings: Settings) -> None:
+    """Parse the project once for data folders to come (part of the installation)."""
+    parse_project(settings)
+    PARSED_PROJECT.parent.mkdir(exist_ok=True)
+    with write_atomically(PARSED_PROJECT) as temporary:
+        shutil.copyfile(target_dir(settings) / PARSED_PROJECT.name, temporary)
 
 
 def run_build(
@@ -203,7 +220,7 @@ def run_build(
         if event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             on_result(event.data.node_info.node_name)
 
-    arguments = ["build", *_variables(settings), "--exclude-resource-type", "unit_test"]
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if is_full_refresh:
         arguments.append("--full-refresh")
     result = run_dbt(settings, arguments, on_event)

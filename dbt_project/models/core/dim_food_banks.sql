@@ -1,10 +1,14 @@
 with
     food_banks as (select * from {{ ref("int_food_banks") }}),
 
+    run as (select * from {{ ref("int_run") }}),
+
     movements as (
-        select food_bank_id, record, month, movement_date
-        from {{ ref("int_food_movements") }}
-        where movement_date <= {{ as_of() }}
+        select
+            movements.food_bank_id, movements.record, movements.month, movements.movement_date
+        from {{ ref("int_food_movements") }} as movements
+        cross join run
+        where movements.movement_date <= run.as_of
     ),
 
     days as (

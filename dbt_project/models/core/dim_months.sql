@@ -4,9 +4,7 @@ select
     food_bank_id,
     cast(
         unnest(
-            generate_series(
-                {{ first_day_of_month("first_date") }}, data_date, interval 1 month
-            )
+            generate_series({{ first_day_of_month("first_date") }}, data_date, interval 1 month)
         ) as date
     ) as month
 from food_banks

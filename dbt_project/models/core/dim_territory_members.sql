@@ -4,8 +4,7 @@ with
     communes as (select * from {{ ref("dim_communes") }}),
 
     followed as (
-        select distinct
-            food_bank_id, unnest(string_split(territory_codes, '|')) as territory_code
+        select distinct food_bank_id, unnest(string_split(territory_codes, '|')) as territory_code
         from food_banks
         where territory_codes is not null
     )

@@ -5,9 +5,7 @@ with
 
     rounds as (select * from {{ ref("fct_rounds") }} where kg_co2e is not null),
 
-    stops as (
-        select * from {{ ref("fct_round_stops") }} where allocated_kg_co2e is not null
-    ),
+    stops as (select * from {{ ref("fct_round_stops") }} where allocated_kg_co2e is not null),
 
     avoided as (select * from {{ ref("fct_avoided_daily") }}),
 
@@ -22,14 +20,14 @@ with
             rounds.data_level,
             stops.allocated_kg_co2e as kg_co2e,
             cast(
-                cast(stops.allocated_kg_co2e as double)
-                * coalesce(cast(rounds.kg_co2e_low as double) / nullif(rounds.kg_co2e, 0), 1)
-                as decimal(18, 6)
+                cast(stops.allocated_kg_co2e as double) * coalesce(
+                    cast(rounds.kg_co2e_low as double) / nullif(rounds.kg_co2e, 0), 1
+                ) as decimal(18, 6)
             ) as kg_co2e_low,
             cast(
-                cast(stops.allocated_kg_co2e as double)
-                * coalesce(cast(rounds.kg_co2e_high as double) / nullif(rounds.kg_co2e, 0), 1)
-                as decimal(18, 6)
+                cast(stops.allocated_kg_co2e as double) * coalesce(
+                    cast(rounds.kg_co2e_high as double) / nullif(rounds.kg_co2e, 0), 1
+                ) as decimal(18, 6)
             ) as kg_co2e_high
         from stops
         inner join
@@ -92,8 +90,7 @@ select
     cast(sum(lines.kg_co2e) as decimal(18, 6)) as kg_co2e,
     cast(sum(lines.kg_co2e_high) as decimal(18, 6)) as kg_co2e_high,
     cast(
-        sum(case when lines.data_level = 'measured' then lines.kg_co2e else 0 end)
-        as decimal(18, 6)
+        sum(case when lines.data_level = 'measured' then lines.kg_co2e else 0 end) as decimal(18, 6)
     ) as measured_kg_co2e
 from lines
 inner join

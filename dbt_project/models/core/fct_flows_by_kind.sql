@@ -10,8 +10,7 @@ with
     flows as (
         select
             monthly.*,
-            monthly.month
-            = {{ first_day_of_month("food_banks.data_date") }} as is_to_same_day
+            monthly.month = {{ first_day_of_month("food_banks.data_date") }} as is_to_same_day
         from {{ ref("fct_flows_monthly") }} as monthly
         inner join food_banks on monthly.food_bank_id = food_banks.food_bank_id
         union all

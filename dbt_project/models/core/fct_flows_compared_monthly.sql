@@ -18,8 +18,7 @@ with
     flows as (
         select
             flows.*,
-            flows.month
-            = {{ first_day_of_month("food_banks.data_date") }} as is_last_month,
+            flows.month = {{ first_day_of_month("food_banks.data_date") }} as is_last_month,
             {{ first_day_of_month("food_banks.data_date") }} as last_month
         from {{ ref("fct_flows_by_kind") }} as flows
         inner join food_banks on flows.food_bank_id = food_banks.food_bank_id
@@ -37,12 +36,7 @@ with
     ),
 
     months as (
-        select
-            month,
-            {{ kinds | join(", ") }},
-            weight_kg,
-            0 as weight_kg_same_days,
-            value_eur
+        select month, {{ kinds | join(", ") }}, weight_kg, 0 as weight_kg_same_days, value_eur
         from flows
         where is_to_same_day = is_last_month
         union all

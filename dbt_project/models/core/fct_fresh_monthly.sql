@@ -7,8 +7,7 @@ with
         select
             months.food_bank_id,
             months.month,
-            months.month
-            = {{ first_day_of_month("food_banks.data_date") }} as is_last_month
+            months.month = {{ first_day_of_month("food_banks.data_date") }} as is_last_month
         from {{ ref("dim_months") }} as months
         inner join food_banks on months.food_bank_id = food_banks.food_bank_id
     ),

@@ -65,9 +65,7 @@ select
     count(*) filter (where is_last_parcel) as households_helped,
     count(*) filter (where is_first_parcel) as new_households,
     -- a household whose size is not known is one person at least
-    coalesce(
-        sum(coalesce(household_size, 1)) filter (where is_last_parcel), 0
-    ) as people_helped,
+    coalesce(sum(coalesce(household_size, 1)) filter (where is_last_parcel), 0) as people_helped,
     count(*) as parcels,
     count(*) filter (where household_id is null) as anonymous_parcels
 from handed_over

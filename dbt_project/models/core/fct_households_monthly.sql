@@ -35,8 +35,7 @@ select
     cast(coalesce(households.anonymous_parcels, 0) as bigint) as anonymous_parcels,
     cast(coalesce(measures.parcel_kg, 0) as decimal(18, 3)) as parcel_kg
 from months
-inner join
-    periods on months.food_bank_id = periods.food_bank_id and months.month = periods.month
+inner join periods on months.food_bank_id = periods.food_bank_id and months.month = periods.month
 left join
     households
     on months.food_bank_id = households.food_bank_id

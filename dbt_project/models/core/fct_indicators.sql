@@ -182,9 +182,7 @@ with
             end as natural_end,
             formulas.operation,
             formulas.quality,
-            cast(
-                summed.numerator / formulas.numerator_divisor as decimal(18, 6)
-            ) as numerator,
+            cast(summed.numerator / formulas.numerator_divisor as decimal(18, 6)) as numerator,
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
             ) as denominator,
@@ -215,10 +213,7 @@ with
                         - 1 as decimal(18, 6)
                     )
                 when operation = 'meals'
-                then
-                    cast(
-                        {{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6)
-                    )
+                then cast({{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6))
             end as value
         from converted
     )

@@ -17,9 +17,7 @@ with
     ),
 
     demonstrations as (
-        select *
-        from {{ ref("dim_food_banks") }}
-        where is_demonstration and data_date is not null
+        select * from {{ ref("dim_food_banks") }} where is_demonstration and data_date is not null
     ),
 
     indicators as (select * from {{ ref("fct_indicators") }} where scope_kind = 'food_bank'),

@@ -2,14 +2,11 @@ with
     food_banks as (select * from {{ ref("dim_food_banks") }} where data_date is not null),
 
     flows as (
-        select
-            flows.*,
-            {{ first_day_of_month("food_banks.data_date") }} as last_month
+        select flows.*, {{ first_day_of_month("food_banks.data_date") }} as last_month
         from {{ ref("fct_flows_by_kind") }} as flows
         inner join food_banks on flows.food_bank_id = food_banks.food_bank_id
         where
-            flows.is_to_same_day
-            = (flows.month = {{ first_day_of_month("food_banks.data_date") }})
+            flows.is_to_same_day = (flows.month = {{ first_day_of_month("food_banks.data_date") }})
             and flows.flow <> 'outside'
     ),
 
@@ -110,9 +107,7 @@ with
                 "unexplained",
                 "opening_count",
             ] -%}
-                coalesce(
-                    sum(weight_kg) filter (where flow = '{{ flow }}'), 0
-                ) as {{ flow }}_kg,
+                coalesce(sum(weight_kg) filter (where flow = '{{ flow }}'), 0) as {{ flow }}_kg,
             {% endfor -%}
             sum(stock_change_kg) as stock_change_kg
         from flows

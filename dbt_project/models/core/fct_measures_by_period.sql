@@ -1,5 +1,7 @@
 {%- set period_ids = ["food_bank_id", "territory_code", "period_kind", "period_start"] -%}
-{%- set sums = flow_measures().keys() | reject("in", ["stock_change_kg", "unexplained_kg"]) | list -%}
+{%- set sums = (
+    flow_measures().keys() | reject("in", ["stock_change_kg", "unexplained_kg"]) | list
+) -%}
 with
     periods as (select * from {{ ref("dim_periods") }}),
 
@@ -69,8 +71,13 @@ with
                 compared_periods.period_start,
                 {% for other in ["now", "before"] -%}
                     {% for definition in fresh_definitions() -%}
-                        {{ "flow_measures.fresh_received_" ~ definition ~ "_kg" if name == other else 0 }}
-                        as fresh_{{ other }}_{{ definition }}_kg
+                        {{
+                            (
+                                "flow_measures.fresh_received_" ~ definition ~ "_kg"
+                                if name == other
+                                else 0
+                            )
+                        }} as fresh_{{ other }}_{{ definition }}_kg
                         {{- "," if not (other == "before" and loop.last) }}
                     {% endfor -%}
                 {% endfor %}
@@ -78,8 +85,7 @@ with
             inner join
                 compared_periods
                 on flow_measures.food_bank_id = compared_periods.food_bank_id
-                and flow_measures.month
-                = {{ years_later("compared_periods.month", years) }}
+                and flow_measures.month = {{ years_later("compared_periods.month", years) }}
                 and flow_measures.is_to_same_day = compared_periods.is_to_same_day
             {% if not loop.last %}
                 union all
@@ -249,8 +255,7 @@ with
             period_ends.period_start,
             count(*) as amount
         from period_ends
-        inner join
-            scoped_suppliers on period_ends.food_bank_id = scoped_suppliers.food_bank_id
+        inner join scoped_suppliers on period_ends.food_bank_id = scoped_suppliers.food_bank_id
         group by all
     ),
 
@@ -271,7 +276,10 @@ with
 
     amounts as (
         {% for measure in sums %}
-            select {{ period_ids | join(", ") }}, '{{ measure }}' as measure, cast({{ measure }} as decimal(18, 6)) as amount
+            select
+                {{ period_ids | join(", ") }},
+                '{{ measure }}' as measure,
+                cast({{ measure }} as decimal(18, 6)) as amount
             from flow_sums
             union all
         {% endfor %}
@@ -293,17 +301,26 @@ with
             "parcels",
             "anonymous_parcels",
         ] %}
-            select {{ period_ids | join(", ") }}, '{{ measure }}' as measure, cast({{ measure }} as decimal(18, 6)) as amount
+            select
+                {{ period_ids | join(", ") }},
+                '{{ measure }}' as measure,
+                cast({{ measure }} as decimal(18, 6)) as amount
             from households
             union all
         {% endfor %}
         {% for measure in ["orders", "ordering_partners", "due_kg", "filled_kg"] %}
-            select {{ period_ids | join(", ") }}, '{{ measure }}' as measure, cast({{ measure }} as decimal(18, 6)) as amount
+            select
+                {{ period_ids | join(", ") }},
+                '{{ measure }}' as measure,
+                cast({{ measure }} as decimal(18, 6)) as amount
             from orders
             union all
         {% endfor %}
         {% for measure in ["partners_active", "partners_on_platform"] %}
-            select {{ period_ids | join(", ") }}, '{{ measure }}' as measure, cast({{ measure }} as decimal(18, 6)) as amount
+            select
+                {{ period_ids | join(", ") }},
+                '{{ measure }}' as measure,
+                cast({{ measure }} as decimal(18, 6)) as amount
             from partner_counts
             union all
         {% endfor %}
@@ -325,14 +342,22 @@ with
             from {{ source }}
             union all
         {% endfor %}
-        select {{ period_ids | join(", ") }}, 'suppliers' as measure, cast(amount as decimal(18, 6)) as amount
+        select
+            {{ period_ids | join(", ") }},
+            'suppliers' as measure,
+            cast(amount as decimal(18, 6)) as amount
         from supplier_counts
         union all
-        select {{ period_ids | join(", ") }}, ledger || '_kg_co2e' as measure, cast(kg_co2e as decimal(18, 6)) as amount
+        select
+            {{ period_ids | join(", ") }},
+            ledger || '_kg_co2e' as measure,
+            cast(kg_co2e as decimal(18, 6)) as amount
         from carbon
         union all
         select
-            {{ period_ids | join(", ") }}, 'measured_kg_co2e' as measure, cast(measured_kg_co2e as decimal(18, 6)) as amount
+            {{ period_ids | join(", ") }},
+            'measured_kg_co2e' as measure,
+            cast(measured_kg_co2e as decimal(18, 6)) as amount
         from carbon
         where ledger = 'induced'
     )

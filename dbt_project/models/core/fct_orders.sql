@@ -67,8 +67,9 @@ with
             lines.order_id,
             lines.product_code,
             sum(lines.ordered_kg) as ordered_kg,
-            sum(least(lines.ordered_kg, coalesce(delivered_lines.delivered_kg, 0)))
-            as filled_by_line_kg,
+            sum(
+                least(lines.ordered_kg, coalesce(delivered_lines.delivered_kg, 0))
+            ) as filled_by_line_kg,
             max(coalesce(delivered_products.delivered_kg, 0)) as delivered_by_product_kg
         from lines
         left join
@@ -91,8 +92,7 @@ with
             order_id,
             sum(ordered_kg) as due_kg,
             sum(
-                filled_by_line_kg
-                + least(ordered_kg - filled_by_line_kg, delivered_by_product_kg)
+                filled_by_line_kg + least(ordered_kg - filled_by_line_kg, delivered_by_product_kg)
             ) as filled_kg
         from filled_products
         group by food_bank_id, order_id

@@ -1,9 +1,7 @@
 with
     full_counts as (select * from {{ ref("int_full_counts") }}),
 
-    lines as (
-        select * from {{ ref("int_stock_counts") }} where is_full_count and not is_deleted
-    )
+    lines as (select * from {{ ref("int_stock_counts") }} where is_full_count and not is_deleted)
 
 select
     full_counts.food_bank_id,

@@ -229,16 +229,16 @@ with
     )
 
 {% for kind in [
-    "receipt",
-    "dock_refusal",
-    "delivery",
-    "delivery_return",
-    "parcel",
-    "removal",
-    "transfer_shipment",
-    "transfer_arrival",
-    "transfer_difference",
-] %}
+        "receipt",
+        "dock_refusal",
+        "delivery",
+        "delivery_return",
+        "parcel",
+        "removal",
+        "transfer_shipment",
+        "transfer_arrival",
+        "transfer_difference",
+    ] %}
     select *
     from {{ kind }}_movements
     {% if not loop.last %}

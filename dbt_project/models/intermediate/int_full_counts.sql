@@ -1,7 +1,5 @@
 with
-    lines as (
-        select * from {{ ref("int_stock_counts") }} where is_full_count and not is_deleted
-    ),
+    lines as (select * from {{ ref("int_stock_counts") }} where is_full_count and not is_deleted),
 
     counts as (
         select

@@ -2,7 +2,7 @@
     config(
         materialized="incremental",
         incremental_strategy="touched_months",
-        meta={"touched_by": ["round_stops"]}
+        meta={"touched_by": ["round_stops"]},
     )
 }}
 

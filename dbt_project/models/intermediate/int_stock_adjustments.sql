@@ -62,13 +62,7 @@ with
             and counted_stock.site_id = full_counts.site_id
             and counted_stock.count_no + 1 = full_counts.count_no
         union all
-        select
-            food_bank_id,
-            site_id,
-            count_date,
-            product_code,
-            0 as theoretical_kg,
-            counted_kg
+        select food_bank_id, site_id, count_date, product_code, 0 as theoretical_kg, counted_kg
         from counted_stock
     ),
 

@@ -23,18 +23,14 @@ with
         select orders_versions.*
         from orders_versions
         where
-            (food_bank_id, order_id) in (
-                select food_bank_id, order_id
-                from deliveries_touched
-                where order_id is not null
-            )
+            (food_bank_id, order_id)
+            in (select food_bank_id, order_id from deliveries_touched where order_id is not null)
     ),
 
     rounds_with_touched_stops as (
         select rounds_versions.*
         from rounds_versions
-        where
-            (food_bank_id, round_id) in (select food_bank_id, round_id from round_stops_pending)
+        where (food_bank_id, round_id) in (select food_bank_id, round_id from round_stops_pending)
     ),
 
     months as (

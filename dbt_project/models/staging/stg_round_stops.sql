@@ -30,7 +30,11 @@ select
     versions.left_at,
     versions.left_date,
     versions.updated_at,
-    {{ first_day_of_month("coalesce(versions.arrived_date, versions.planned_date, date '1900-01-01')") }} as month,
+    {{
+        first_day_of_month(
+            "coalesce(versions.arrived_date, versions.planned_date, date '1900-01-01')"
+        )
+    }} as month,
     -- where the row comes from
     versions._delivery_id,
     versions._source_name,

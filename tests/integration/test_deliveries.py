@@ -1,0 +1,211 @@
+"""Deliveries, good and bad: what is good is published, what is not is held back and said."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from data_contracts.publications import open_current
+from tests.conftest import DataFolder
+
+World = Callable[[DataFolder], None]
+
+
+@pytest.fixture(scope="module")
+def published_petite(
+    tmp_path_factory: pytest.TempPathFactory, small_world: World
+) -> DataFolder:
+    """The small food bank, published once; each test goes on with a copy of its own."""
+    folder = DataFolder(tmp_path_factory.mktemp("petite") / "data")
+    small_world(folder)
+    answer = folder.collecto("refresh", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json["rows"] == {
+        "delivered": 16, "accepted": 16, "quarantined": 0, "replayed": 0
+    }  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def petite(published_petite: DataFolder, tmp_path: Path) -> DataFolder:
+    return published_petite.copy_to(tmp_path / "data")
+
+
+def test_figures_of_a_small_world_are_those_worked_out_by_hand(petite: DataFolder) -> None:
+    expected = {
+        "tonnes_received": 0.16,
+        "tonnes_distributed": 0.105,
+        "fresh_share_distributed": round(95 / 105, 6),
+        "fresh_share_received": 0.875,
+        "weighed_share": round(140 / 172, 6),
+        "meal_equivalents": 210,
+        "partners_active": 2,
+        "suppliers_listed": 2,
+    }
+    found = {code: petite.value(code, "2024-to-date", "petite") for code in expected}
+    assert found == expected
+    assert petite.value("tonnes_distributed", "2024-05", "petite") == 0.065
+    assert petite.value("tonnes_distributed", "2024-05..2024-06", "petite") == 0.105
+
+
+def test_a_record_never_supplied_is_no_zero(petite: DataFolder) -> None:
+    answer = petite.collecto("indicator", "households_helped", "--period", "2024", "--json")
+    assert answer.status == 2
+    assert "no food bank supplied" in answer.err
+    supplied = open_current(petite.path / "published").read("mart_supplied_records")
+    absent = supplied.filter(~pl.col("is_supplied"))["record"].to_list()
+    assert "parcels" in absent and "receipts" not in absent
+
+
+def test_three_bad_rows_of_ten_leave_seven_published(petite: DataFolder) -> None:
+    header = (
+        "receipt_id,line_no,received_at,site_id,supplier_id,channel,product_code,quantity,unit\n"
+    )
+    good = [
+        f"G{number},1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,1,kg\n" for number in range(7)
+    ]
+    bad = [
+        "B1,1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,-2,kg\n",
+        "B2,1,2024-06-31T08:00:00,S1,D1,cadeau,POM,2,kg\n",
+        "B3,1,2024-06-04T08:00:00,S1,D1,retail_pickup,,2,carton\n",
+    ]
+    rows = [*good[:3], bad[0], *good[3:5], bad[1], *good[5:], bad[2]]
+    petite.deliver("petite/receipts/juin.csv", header + "".join(rows))
+
+    answer = petite.collecto("refresh", "--json")
+
+    assert answer.status == 0
+    assert answer.json["rows"] == {
+        "delivered": 10, "accepted": 7, "quarantined": 3, "replayed": 0
+    }  # fmt: skip
+    assert petite.value("tonnes_received", "2024-06", "petite") == 0.007
+    held = petite.collecto("quarantine", "list", "--json").json
+    assert [(row["source_line"], [rule["rule"] for rule in row["rules"]]) for row in held] == [
+        (5, ["minimum"]),
+        (8, ["type", "code"]),
+        (11, ["required", "code", "unit_factor"]),
+    ]
+    assert {row["source_name"] for row in held} == {"receipts/juin.csv"}
+
+
+def test_a_corrected_row_is_released_and_counts_once(petite: DataFolder) -> None:
+    header = (
+        "receipt_id,line_no,received_at,site_id,supplier_id,channel,product_code,quantity,unit,"
+        "updated_at\n"
+    )
+    row = "R9,1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,{},kg,{}\n"
+    petite.deliver("petite/receipts/a.csv", header + row.format("9..4", "2024-06-05T09:00:00"))
+    assert petite.collecto("refresh").status == 0
+    assert len(petite.collecto("quarantine", "list", "--json").json) == 1
+    petite.deliver("petite/receipts/b.csv", header + row.format("9.4", "2024-06-06T09:00:00"))
+    assert petite.collecto("refresh").status == 0
+    assert petite.collecto("quarantine", "list", "--json").json == []
+    assert petite.value("tonnes_received", "2024-06", "petite") == 0.0094
+
+
+def test_a_later_row_of_the_same_key_is_a_correction(petite: DataFolder) -> None:
+    header = (
+        "receipt_id,line_no,received_at,site_id,supplier_id,channel,product_code,quantity,unit,"
+        "updated_at,is_deleted\n"
+    )
+    moved = "R1,1,2024-06-03T09:00:00,S1,D1,retail_pickup,POM,30,kg,2024-06-11T08:00:00,\n"
+    deleted = "R2,1,2024-05-07T09:00:00,S1,D2,farm,POM,50,kg,2024-06-11T08:00:00,true\n"
+    older = "R1,2,2024-05-06T09:00:00,S1,D1,retail_pickup,RIZ,7,kg,,\n"
+    petite.deliver("petite/receipts/correction.csv", header + moved + deleted + older)
+    assert petite.collecto("refresh").status == 0
+    assert petite.value("tonnes_received", "2024-05", "petite") == 0.007
+    assert petite.value("tonnes_received", "2024-06", "petite") == 0.03
+    assert petite.value("tonnes_received", "2024", "petite") == 0.037
+
+
+def test_the_same_bytes_twice_have_no_effect(petite: DataFolder) -> None:
+    again = (petite.landing / "petite/receipts/receipts.csv").read_bytes()
+    petite.deliver("petite/receipts/encore.csv", again)
+    before = (petite.path / "published" / "CURRENT").read_bytes()
+    answer = petite.collecto("refresh", "--json")
+    assert answer.status == 0
+    assert answer.json["deliveries"] == {"duplicate": 1}
+    assert answer.json["is_new"] is False
+    assert (petite.path / "published" / "CURRENT").read_bytes() == before
+    listed = petite.collecto("deliveries", "list", "--state", "duplicate", "--json").json
+    assert [row["source_name"] for row in listed] == ["receipts/encore.csv"]
+
+
+def test_an_unreadable_file_is_set_aside_and_the_others_published(petite: DataFolder) -> None:
+    petite.deliver("petite/receipts/photo.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00")
+    petite.deliver(
+        "petite/deliveries/juin.csv",
+        "delivery_id,line_no,delivered_at,site_id,partner_id,mode,product_code,weight_kg\n"
+        "L9,1,2024-06-04T10:00:00,S1,P1,delivered,POM,5\n",
+    )
+    answer = petite.collecto("refresh")
+    assert answer.status == 3, answer.err
+    assert "petite/receipts/photo.csv" in answer.out
+    assert petite.value("tonnes_distributed", "2024-06", "petite") == 0.045
+    aside = petite.collecto("deliveries", "list", "--state", "set_aside", "--json").json
+    assert [row["reason"] for row in aside] == [
+        "the file is not text (it holds NUL bytes); save it as CSV"
+    ]
+    assert petite.collecto("refresh").status == 0
+
+
+def test_people_are_never_written_in_clear(petite: DataFolder) -> None:
+    header = (
+        "parcel_id,line_no,requested_at,handed_over_at,site_id,household_id,household_size,"
+        "children,product_code,weight_kg,nom,telephone\n"
+    )
+    row = "C{0},1,2024-06-03T09:00:00,2024-06-04T09:00:00,S1,{1},3,1,RIZ,{2},Durand,0380112233\n"
+    rows = [row.format(1, "FOYER-SECRET-7", "2.5"), row.format(2, "FOYER-SECRET-8", "lourd")]
+    petite.deliver("petite/parcels/colis.csv", header + "".join(rows))
+    assert petite.collecto("refresh").status == 0
+    assert petite.value("parcels", "2024-06", "petite") == 1
+    with sqlite3.connect(petite.path / "state" / "deliveries.sqlite") as states:
+        states.execute("pragma wal_checkpoint(truncate)")
+    parquet = [pl.read_parquet(path) for path in (petite.path / "raw").rglob("*.parquet")]
+    assert len(parquet) == 1 and "household_id" in parquet[0].columns
+    secrets = [b"FOYER-SECRET", b"Durand", b"0380112233"]
+    for path in petite.path.rglob("*"):
+        if path.is_file() and petite.landing not in path.parents:
+            content = path.read_bytes()
+            assert not [secret for secret in secrets if secret in content], path
+    assert not parquet[0].select(
+        pl.any_horizontal(pl.col(pl.String).str.contains("FOYER-SECRET|Durand").any())
+    ).item()
+
+
+def test_without_a_key_nothing_is_read(folder: DataFolder, small_world: World) -> None:
+    small_world(folder)
+    answer = folder.collecto("refresh", COLLECTO_PSEUDONYM_KEY="")
+    assert answer.status == 2
+    assert answer.err.startswith("collecto: COLLECTO_PSEUDONYM_KEY")
+    assert not (folder.path / "raw").exists()
+
+
+def test_another_food_banks_rows_are_set_aside(petite: DataFolder) -> None:
+    petite.deliver(
+        "petite/orders/orders.csv",
+        "food_bank_id,order_id,line_no,ordered_at,wanted_on,site_id,partner_id,status,"
+        "product_code,ordered_kg\n"
+        "grande,O1,1,2024-06-04T09:00:00,2024-06-05,S1,P1,open,POM,5\n",
+    )
+    answer = petite.collecto("refresh")
+    assert answer.status == 3
+    aside = petite.collecto("deliveries", "list", "--state", "set_aside", "--json").json
+    assert "of the food bank 'grande'" in aside[0]["reason"]
+
+
+def test_a_second_food_bank_stands_beside_the_first_and_the_network_sums(
+    petite: DataFolder,
+) -> None:
+    for name in ("food_banks", "sites", "suppliers", "products", "receipts"):
+        text = (petite.landing / f"petite/{name}/{name}.csv").read_text(encoding="utf-8")
+        petite.deliver(f"autre/{name}/{name}.csv", text.replace("petite", "autre"))
+    assert petite.collecto("refresh").status == 0
+    rows = petite.collecto("indicator", "tonnes_received", "--period", "2024", "--json").json
+    assert [(row["scope_id"], row["value"]) for row in rows] == [
+        ("autre", 0.16), ("petite", 0.16), ("network", 0.32)
+    ]  # fmt: skip

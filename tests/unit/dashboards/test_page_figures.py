@@ -1,0 +1,91 @@
+"""Charts draw the rows of their figure, and nothing else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import plotly.io
+import pytest
+
+from dashboards.blocks import write_html_table, write_kpi, write_ledger
+from dashboards.figure_models import Column, FigureModel
+from dashboards.figures import draw_figure, place_nodes
+from dashboards.filters import Filters
+from dashboards.kpis import Kpi
+from dashboards.language import Words
+from dashboards.page_models.essentiel import build_essentiel
+from dashboards.page_models.mise_a_disposition import (
+    MiseADispositionPage,
+    build_mise_a_disposition,
+)
+from data_contracts.publications import Publication
+
+
+@pytest.fixture
+def page(publication: Publication, to_date: Filters, french: Words) -> MiseADispositionPage:
+    return build_mise_a_disposition(publication, to_date, french)
+
+
+def test_bars_are_the_rows_of_the_table(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    model = build_essentiel(publication, to_date, french).monthly
+    figure = draw_figure(french, model)
+    before, current = figure.data
+    assert list(current.y) == [float(v) / 1000 for v in model.values("tonnes_this_year")]
+    assert list(before.y) == [float(v) / 1000 for v in model.values("tonnes_year_before")]
+    assert list(current.marker.pattern.shape) == [""] * 5 + ["/"]
+
+
+def test_ranked_bars_keep_the_order_of_the_rows(page: MiseADispositionPage, french: Words) -> None:
+    figure = draw_figure(french, page.partner_kinds)
+    weights = page.partner_kinds.values("weight_kg")
+    assert list(figure.data[0].x) == [float(weight) / 1000 for weight in weights]
+
+
+def test_links_of_the_sankey_are_the_rows(page: MiseADispositionPage, french: Words) -> None:
+    model = page.balance
+    sankey = draw_figure(french, model).data[0]
+    assert list(sankey.link.value) == [float(weight) for weight in model.values("weight_kg")]
+    assert len(sankey.node.x) == len(place_nodes(model))
+    incoming = sum(row[2] for row in model.rows if row[5] == 0 and isinstance(row[2], Decimal))
+    outgoing = sum(row[2] for row in model.rows if row[6] == 4 and isinstance(row[2], Decimal))
+    assert incoming == outgoing
+
+
+def test_nodes_of_a_layer_do_not_overlap(page: MiseADispositionPage) -> None:
+    nodes = place_nodes(page.balance)
+    for layer in {node.layer for node in nodes}:
+        placed = sorted((node for node in nodes if node.layer == layer), key=lambda node: node.y)
+        for upper, lower in pairwise(placed):
+            assert upper.y + upper.half_height <= lower.y - lower.half_height + 1e-6
+
+
+def test_the_narrow_ledger_has_the_same_total_on_both_sides(
+    page: MiseADispositionPage, french: Words
+) -> None:
+    assert write_ledger(french, page.balance).count("<strong>638,0\u00a0t</strong>") == 2
+
+
+def test_the_table_has_a_row_for_each_row_and_a_caption(
+    page: MiseADispositionPage, french: Words
+) -> None:
+    html = write_html_table(french, page.balance)
+    assert html.count("<tr>") == len(page.balance.rows) + 1
+    assert "<caption" in html
+    assert html.count('scope="row"') == len(page.balance.rows)
+
+
+def test_texts_of_the_data_are_escaped(french: Words) -> None:
+    model = FigureModel("x", "table", "<b>", "s", "alt", (Column("label", "L"),), (("<script>",),))
+    assert "<script>" not in write_html_table(french, model)
+    assert "<img" not in write_kpi(french, Kpi("c", "<img>", "ok", value="<img>"))
+
+
+def test_the_default_template_of_the_process_is_left_alone(
+    page: MiseADispositionPage, french: Words
+) -> None:
+    before = plotly.io.templates.default
+    draw_figure(french, page.balance)
+    assert plotly.io.templates.default == before

@@ -1,0 +1,236 @@
+"""What the two pages say, for a small world worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from dashboards.figure_models import count_checks, write_table
+from dashboards.filters import Filters, resolve_filters
+from dashboards.kpis import Kpi, judge
+from dashboards.language import Words, read_words
+from dashboards.page_models.essentiel import (
+    EssentielPage,
+    build_essentiel,
+    build_key_figures,
+    judge_key_figure,
+)
+from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
+from dashboards.published import _read_choices, read_choices
+from data_contracts.publications import Publication, open_current
+from tests.fixtures.publication import build_indicators, write_publication
+from tests.fixtures.publication import build_key_figures as build_figure_rows
+
+NARROW = "\u202f"
+ALL_PERIODS = ("2024-to-date", "2023", "2023-Q4", "2024-Q2", "2023-11", "2024-06")
+
+
+@pytest.fixture
+def page(publication: Publication, to_date: Filters, french: Words) -> EssentielPage:
+    return build_essentiel(publication, to_date, french)
+
+
+def _card(page: EssentielPage, code: str) -> Kpi:
+    return next(kpi for kpi in (*page.kpis, *page.adoption) if kpi.code == code)
+
+
+def test_tonnes_are_compared_with_the_same_days_of_the_year_before(page: EssentielPage) -> None:
+    # 5.5 x 88.4 t = 486.2 t against 5.5 x 84.4 t = 464.2 t: + 4.7 %
+    card = _card(page, "tonnes_distributed")
+    assert (card.value, card.unit) == ("486,2", "t")
+    assert card.difference is not None
+    assert card.difference.text == f"+4,7{NARROW}%"
+    assert card.difference.judgement == "favourable"
+    assert card.difference.basis == "contre 464,2 t du 1er janvier au 25 juin 2023"
+    # Dijon: 5.5 x (44 + 20 + 0.4) t = 354.2 t of 486.2 t
+    assert card.territory == f"dont Dijon Métropole\u00a0: 354,2 t (73{NARROW}%)"
+
+
+def test_a_share_changes_in_points(page: EssentielPage) -> None:
+    # 242 / 486.2 = 49.8 % against 220 / 464.2 = 47.4 %
+    card = _card(page, "fresh_share_distributed")
+    assert card.value == f"49,8{NARROW}%"
+    assert card.difference is not None
+    assert card.difference.text == "+2,4 points"
+
+
+def test_fewer_emissions_are_favourable(page: EssentielPage) -> None:
+    card = _card(page, "induced_kg_per_tonne")
+    assert card.difference is not None
+    assert (card.difference.direction, card.difference.judgement) == ("down", "favourable")
+    assert judge("up", "down") == "unfavourable"
+    assert judge("up", "none") == "neutral"
+
+
+def test_what_is_not_supplied_says_what_is_missing_and_shows_no_zero(page: EssentielPage) -> None:
+    for code in ("people_declared", "cost_per_tonne"):
+        card = _card(page, code)
+        assert card.state == "not_supplied"
+        assert card.value == "Non fourni"
+        assert card.raw_value is None
+        assert "manque" in card.notes[0]
+
+
+def test_before_the_records_begin_there_is_no_difference_and_a_reason(
+    publication: Publication, whole_2023: Filters, french: Words
+) -> None:
+    page = build_essentiel(publication, whole_2023, french)
+    card = _card(page, "tonnes_distributed")
+    assert card.value == f"1{NARROW}012,8"
+    assert card.difference is None
+    assert card.no_difference == (
+        "Pas de comparaison\u00a0: les enregistrements commencent le 2 janvier 2023."
+    )
+    assert all(row[5] is None for row in page.monthly.rows)
+    assert page.monthly.title == "Tonnes distribuées par mois"
+
+
+def test_a_partial_quarter_takes_the_same_days_from_the_monthly_flows(
+    publication: Publication, french: Words
+) -> None:
+    filters, _ = resolve_filters({"period": "2024-Q2"}, read_choices(publication))
+    page = build_essentiel(publication, filters, french)
+    # 2.5 x 88.4 = 221.0 t against 2.5 x 84.4 = 211.0 t; households cannot be derived
+    tonnes, households = _card(page, "tonnes_distributed"), _card(page, "households_helped")
+    assert tonnes.difference is not None
+    assert tonnes.difference.basis.startswith("contre 211,0 t")
+    assert households.difference is None
+    assert households.no_difference is not None
+    assert "mêmes jours" in households.no_difference
+
+
+def test_a_partial_month_has_no_difference(page: EssentielPage) -> None:
+    assert page.monthly.values("is_partial") == [False] * 5 + [True]
+    assert page.monthly.values("tonnes_this_year") == [Decimal(88_400)] * 5 + [Decimal(44_200)]
+    assert page.monthly.values("tonnes_year_before") == [Decimal(84_400)] * 6
+    assert page.monthly.values("difference_share")[-1] is None
+    _, rows = write_table(read_words("fr"), page.monthly)
+    assert rows[-1] == ["juin 2024 (mois en cours)", "44,2", "84,4", "n.d."]
+
+
+@pytest.mark.parametrize("code", ALL_PERIODS)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_titles_have_ten_words_or_fewer_and_alt_has_a_number(
+    publication: Publication, code: str, language: str
+) -> None:
+    choices = read_choices(publication)
+    filters, _ = resolve_filters({"period": code, "lang": language}, choices)
+    words = read_words(language)
+    pages = (
+        build_essentiel(publication, filters, words),
+        build_mise_a_disposition(publication, filters, words),
+    )
+    for page in pages:
+        for figure in page.figures:
+            assert 0 < len(figure.title.split(" ")) <= 10, figure.title
+            assert figure.state == "ok"
+            assert any(character.isdigit() for character in figure.alt), figure.alt
+
+
+@pytest.mark.parametrize(
+    ("code", "months"),
+    [("2024-to-date", 6), ("2023", 12), ("2023-Q4", 3), ("2023-11", 11), ("2024-06", 6)],
+)
+def test_the_period_sets_the_months_of_the_figure(
+    publication: Publication, french: Words, code: str, months: int
+) -> None:
+    filters, _ = resolve_filters({"period": code}, read_choices(publication))
+    assert len(build_essentiel(publication, filters, french).monthly.rows) == months
+
+
+def test_a_missing_indicator_is_not_a_zero(tmp_path: Path, french: Words) -> None:
+    rows = [row for row in build_indicators() if row["indicator_code"] != "households_helped"]
+    write_publication(tmp_path, changes={"mart_indicators": rows})
+    publication = open_current(tmp_path)
+    choices = _read_choices(publication.publication_id, "data_team", tmp_path)
+    page = build_essentiel(publication, resolve_filters({}, choices)[0], french)
+    card = _card(page, "households_helped")
+    assert (card.state, card.value, card.difference) == ("missing", "n.d.", None)
+    assert not any("foyers différents" in quote.sentence for quote in page.quotes)
+
+
+def test_a_suppressed_value_is_an_s(tmp_path: Path, french: Words) -> None:
+    rows = build_indicators()
+    for row in rows:
+        row["is_suppressed"] = row["indicator_code"] == "households_helped"
+    write_publication(tmp_path, changes={"mart_indicators": rows})
+    publication = open_current(tmp_path)
+    choices = _read_choices(publication.publication_id, "data_team", tmp_path)
+    page = build_essentiel(publication, resolve_filters({}, choices)[0], french)
+    assert _card(page, "households_helped").value == "s"
+
+
+def test_sentences_carry_their_period_and_the_warning_its_sum(page: EssentielPage) -> None:
+    assert len(page.quotes) == 4
+    assert all("2024" in quote.sentence or "2023" in quote.sentence for quote in page.quotes)
+    # 250 households in 2023, 300 to date in 2024: the sum that must not be said
+    assert page.warnings[0].sentence == "250 + 300 = 550 foyers sur deux ans."
+
+
+def test_a_published_figure_is_equal_to_its_own_precision() -> None:
+    assert judge_key_figure("equal", "t", Decimal("493.4"), Decimal("493")) == "equal"
+    assert judge_key_figure("equal", "t", Decimal("2.44"), Decimal("2.4")) == "equal"
+    assert judge_key_figure("equal", "share", Decimal("0.03649"), Decimal("0.036")) == "equal"
+    assert judge_key_figure("equal", "count", Decimal("659"), Decimal("660")) == "apart"
+    assert judge_key_figure("at_least", "count", Decimal("214"), Decimal("200")) == "reached"
+    assert judge_key_figure("at_least", "count", Decimal("44"), Decimal("45")) == "apart"
+    assert judge_key_figure("equal", "count", None, Decimal("45")) == "missing"
+
+
+def test_the_title_counts_the_published_figures_that_are_found(
+    tmp_path: Path, to_date: Filters, french: Words, publication: Publication
+) -> None:
+    assert build_key_figures(publication, to_date, french).title.startswith("Les 3 chiffres")
+    rows = build_figure_rows()
+    rows[0]["value"] = Decimal(125)
+    write_publication(tmp_path, changes={"mart_key_figures": rows})
+    figure = build_key_figures(open_current(tmp_path), to_date, french)
+    assert figure.title == "2 chiffres publiés sur 3 se retrouvent"
+
+
+def test_partner_kinds_are_ranked_net_of_refusals(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    figure = build_mise_a_disposition(publication, to_date, french).partner_kinds
+    assert figure.values("partner_kind") == ["social_grocery", "independent_charity", "ccas"]
+    assert figure.values("weight_kg") == [Decimal(242_000), Decimal(132_000), Decimal(110_000)]
+    assert figure.values("weight_kg_same_days")[0] == Decimal(220_000)
+    assert sum(figure.values("weight_share")) == 1
+
+
+def test_households_by_month_are_a_figure_of_their_own_and_are_not_added(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    page = build_mise_a_disposition(publication, to_date, french)
+    assert page.households.values("count_this_year") == [120] * 6
+    assert page.households.title.startswith("300 foyers")
+    assert "ne s'additionnent pas" in page.households.notes[0]
+    assert page.people.state == "not_supplied"
+    assert page.people.rows == ()
+
+
+def test_the_balance_says_that_it_closes(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    page = build_mise_a_disposition(publication, to_date, french)
+    assert page.balance.notes[0].startswith("Le bilan ferme")
+    assert "Transferts entre sites" in page.balance.notes[1]
+
+
+def test_checks_are_counted_in_any_form() -> None:
+    assert count_checks([{"has_passed": True}, {"has_passed": False}]) == (1, 2)
+    assert count_checks({"passed": 3, "failed": 1}) == (3, 4)
+    assert count_checks({"mass": True, "keys": "passed"}) == (2, 2)
+    assert count_checks(None) == (None, None)
+
+
+def test_pages_are_the_same_twice(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    assert build_essentiel(publication, to_date, french) == build_essentiel(
+        publication, to_date, french
+    )
+    assert to_date.period.start == date(2024, 1, 1)

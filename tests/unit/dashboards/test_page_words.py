@@ -1,0 +1,95 @@
+"""Both catalogues are complete, and numbers are written as people read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from dashboards.language import LANGUAGES, Words, read_words
+from dashboards.language.formats import (
+    write_date,
+    write_growth,
+    write_number,
+    write_points,
+    write_share,
+    write_tonnes,
+)
+
+ROOM = Path(__file__).parents[3] / "dashboards"
+TEXT_IDS = re.compile(r'words(?:\([a-z]+\))?\(\s*"([a-z0-9_.]+)"')
+COMPOSED_IDS = re.compile(r'words\(\s*f"([^"]+)"')
+NARROW = "\u202f"
+
+
+def _used_ids() -> set[str]:
+    return {
+        text_id
+        for path in ROOM.rglob("*.py")
+        for text_id in TEXT_IDS.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    french, english = (read_words(language).texts for language in LANGUAGES)
+    assert set(french) == set(english)
+    assert all(text.strip() for text in [*french.values(), *english.values()])
+
+
+def test_every_text_that_the_code_asks_for_exists() -> None:
+    used = _used_ids()
+    assert len(used) > 80
+    assert used <= set(read_words("fr").texts)
+
+
+def test_every_composed_identifier_has_at_least_one_text() -> None:
+    texts = read_words("fr").texts
+    for path in ROOM.rglob("*.py"):
+        for composed in COMPOSED_IDS.findall(path.read_text(encoding="utf-8")):
+            pattern = re.compile(re.sub(r"\\{.*?\\}", ".+", re.escape(composed)) + "$")
+            assert any(pattern.match(text_id) for text_id in texts), composed
+
+
+@pytest.mark.parametrize("text_id", sorted(read_words("fr").texts))
+def test_both_languages_take_the_same_values(text_id: str) -> None:
+    fields = [
+        {name for _, name, _, _ in Formatter().parse(read_words(language)(text_id)) if name}
+        for language in LANGUAGES
+    ]
+    assert fields[0] == fields[1]
+
+
+def test_french_numbers_have_a_narrow_space_and_a_comma(french: Words) -> None:
+    assert write_number(french, Decimal("1234.5"), 1) == f"1{NARROW}234,5"
+    assert write_tonnes(french, Decimal("1234500")) == f"1{NARROW}234,5\u00a0t"
+    assert write_share(french, Decimal("0.4978")) == f"49,8{NARROW}%"
+    assert write_growth(french, Decimal("0.036")) == f"+3,6{NARROW}%"
+    assert write_points(french, Decimal("0.012")) == "+1,2 point"
+    assert write_points(french, Decimal("-0.024")) == "-2,4 points"
+
+
+def test_english_numbers_have_a_comma_and_a_point(english: Words) -> None:
+    assert write_number(english, Decimal("1234.5"), 1) == "1,234.5"
+    assert write_share(english, Decimal("0.4978")) == "49.8%"
+
+
+def test_zero_is_a_true_zero_only(french: Words) -> None:
+    assert write_tonnes(french, Decimal(0)) == "0\u00a0t"
+    assert write_tonnes(french, Decimal(12)) == "0,012\u00a0t"
+    assert write_tonnes(french, None) == "n.d."
+    assert write_number(french, None) == "n.d."
+
+
+def test_a_fall_keeps_the_ascii_minus_and_a_flat_change_no_sign(french: Words) -> None:
+    assert write_growth(french, Decimal("-0.08")) == f"-8,0{NARROW}%"
+    assert write_growth(french, Decimal("-0.00001")) == f"0,0{NARROW}%"
+
+
+def test_the_first_of_a_month_is_written_1er(french: Words, english: Words) -> None:
+    assert write_date(french, date(2024, 1, 1)) == "1er janvier 2024"
+    assert write_date(french, date(2024, 1, 11)) == "11 janvier 2024"
+    assert write_date(english, date(2024, 1, 1)) == "1 January 2024"
