@@ -58,7 +58,10 @@ def run() -> None:
         _show_message(words, "no_publication", {})
         return
     except PublicationError:
-        _show_message(words, "not_kept", {"pub": parameters.get("pub", "")})
+        if parameters.get("pub"):
+            _show_message(words, "not_kept", {"pub": parameters["pub"]})
+        else:
+            _show_message(words, "unreadable", {})
         return
     choices = read_choices(publication)
     if not choices.food_banks:
@@ -145,8 +148,7 @@ def _show_notices(
         notices.append(
             write_notice("stale", words("notice.stale.title"), words("notice.stale", date=day))
         )
-    refusal = None if is_archive else read_refusal(published_dir())
-    if refusal:
+    if not is_archive and _is_refused():
         notices.append(
             write_notice("refused", words("notice.refused.title"), words("notice.refused"))
         )
@@ -165,6 +167,14 @@ def _show_notices(
         )
     if notices:
         show_html("".join(notices))
+
+
+def _is_refused() -> bool:
+    """Whether the last refresh was refused; a status that cannot be read is for `doctor`."""
+    try:
+        return read_refusal(published_dir()) is not None
+    except PublicationError:
+        return False
 
 
 def _show_filters(words: Words, choices: Choices, filters: Filters) -> None:

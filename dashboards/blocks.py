@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from html import escape
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards.figure_models import (
@@ -228,7 +230,7 @@ def show_figure(
         else:
             with st.container(key=f"chart-{model.figure_id}"):
                 st.plotly_chart(
-                    draw_figure(words, model),
+                    _draw_once(provenance.publication_id, words, model),
                     theme=None,
                     config=chart_config(words),
                     alt=model.alt,
@@ -237,6 +239,12 @@ def show_figure(
             if model.kind == "balance":
                 show_html(write_ledger(words, model))
         show_html(write_figure_foot(words, model, provenance, filters, page))
+
+
+@lru_cache(maxsize=128)
+def _draw_once(publication_id: str, words: Words, model: FigureModel) -> go.Figure:
+    """The chart of a figure of a publication: sent to many, changed by none."""
+    return draw_figure(words, model)
 
 
 def _write_definition(words: Words, kpi: Kpi) -> str:

@@ -37,14 +37,14 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(None, None, "aliases are refused", event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float | bool | date | None):
                 raise yaml.MarkedYAMLError(None, None, "a key is no text", key_node.start_mark)
             if key in seen:
@@ -194,6 +194,10 @@ def load_contract(path: Path) -> Contract:
     if odcs.apiVersion != "v3.1.0" or not odcs.schema_ or len(odcs.schema_) != 1:
         raise ContractError(f"{path.name}: an ODCS v3.1.0 contract of one table is expected")
     table = odcs.schema_[0]
+    for number, entry in enumerate(table.properties or []):
+        for name in ("name", "logicalType", "physicalType"):
+            if not getattr(entry, name):
+                raise ContractError(f"{path.name}: schema.0.properties.{number}: {name} is missing")
     rules = tuple(
         RowRule(
             name=str(quality.name),

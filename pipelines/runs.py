@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.loader import Contract, load_marts
 from data_contracts.publications import read_pointer, read_refusal
-from pipelines.ingest.landing import has_new_files
+from pipelines.ingest.landing import has_new_files, set_duplicates_aside
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
 from pipelines.settings import PROJECT_DIR, Settings
@@ -76,9 +76,11 @@ def refresh(
     with open_store(settings) as store:
         last_arrival = _last_arrival(store)
         duplicates = store.count_duplicates()
+        if has_new_files(settings, store):
+            load_pseudonymizer(settings, "")
+            set_duplicates_aside(settings, store)
         if not _has_work(settings, store):
             return _summarise(settings, store, last_arrival, duplicates, False)
-    load_pseudonymizer(settings, "")
     before = (read_pointer(settings.published) or {}).get("publication_id")
     refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:

@@ -24,7 +24,7 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 from dashboards.language.words import Words
-from dashboards.page_models.quotes import Quote, write_quotes, write_warnings
+from dashboards.page_models.quotes import Quote, write_quotes, write_signature, write_warnings
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
     add_distributed,
@@ -58,6 +58,7 @@ class EssentielPage:
     key_figures: FigureModel
     quotes: tuple[Quote, ...]
     warnings: tuple[Quote, ...]
+    signature: str
 
     @property
     def figures(self) -> tuple[FigureModel, ...]:
@@ -79,6 +80,7 @@ def build_essentiel(publication: Publication, filters: Filters, words: Words) ->
         key_figures=build_key_figures(publication, filters, words),
         quotes=write_quotes(scope),
         warnings=write_warnings(scope),
+        signature=write_signature(scope),
     )
 
 

@@ -11,8 +11,6 @@ import streamlit as st
 
 from dashboards.blocks import show_figure, show_html, write_kpis, write_quote_lists
 from dashboards.page_models.essentiel import PAGE, EssentielPage
-from dashboards.page_models.quotes import write_signature
-from dashboards.page_models.scope import read_scope
 from dashboards.published import read_page
 from dashboards.views.context import Context
 
@@ -30,5 +28,4 @@ def show_essentiel(context: Context) -> None:
         st.header(page.adoption_title, anchor="plateforme")
         show_html(write_kpis(words, page.adoption, words("adoption.kpis")))
     show_figure(words, page.key_figures, context.provenance, context.filters, PAGE)
-    signature = write_signature(read_scope(context.publication, context.filters, words))
-    show_html(write_quote_lists(words, page.quotes, page.warnings, signature))
+    show_html(write_quote_lists(words, page.quotes, page.warnings, page.signature))

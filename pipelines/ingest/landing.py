@@ -106,6 +106,16 @@ def has_new_files(settings: Settings, store: DeliveryStore) -> bool:
     )
 
 
+def set_duplicates_aside(settings: Settings, store: DeliveryStore) -> None:
+    """Note which new landing files hold bytes that came before: they have no effect."""
+    for file in list_landing_files(settings.landing):
+        if not store.knows_file(file.name, file.size, file.modified_ns):
+            pseudonymizer = load_pseudonymizer(settings, file.food_bank_id)
+            delivery_id = pseudonymizer.hash_content(_read_bytes(file.path))
+            if store.has_delivery(delivery_id):
+                store.record_file(file.name, file.size, file.modified_ns, delivery_id, True)
+
+
 def claim_landing(
     settings: Settings,
     store: DeliveryStore,

@@ -69,6 +69,9 @@ def publish_draft(
         draft.rename(folder)
     sync_folder(settings.published)
     require_epoch(settings, epoch)
+    write_json(settings.published / "STATUS.json", {"refusal": None})
+    if is_current(settings, publication_id):
+        return folder
     write_json(
         settings.published / "CURRENT",
         {
@@ -80,7 +83,6 @@ def publish_draft(
         },
     )
     _append_log(settings, {"event": "published", "publication_id": publication_id, "at": at})
-    write_json(settings.published / "STATUS.json", {"refusal": None})
     return folder
 
 

@@ -19,7 +19,7 @@ from data_contracts.loader import (
     load_records,
     load_register,
 )
-from pipelines.quality.rules import cell_name, compile_contract, quote_name
+from pipelines.quality.rules import CompiledContract, cell_name, compile_contract, quote_name
 
 
 def check_contracts(sources_dir: Path | None = None) -> list[dict[str, Any]]:
@@ -80,16 +80,26 @@ def _check_rules(path: Path, contract: Contract) -> None:
     factors = "null::VARCHAR as product_code, " + ", ".join(
         f"null::DECIMAL(14,3) as {unit}_weight_kg" for unit in ("unit", "case", "pallet")
     )
+    typed = (
+        f"with typed as (select cells.*, {compiled.select_typed} from (select {cells},"
+        " null::VARCHAR as _delivery_id, null::VARCHAR as _read_error) as cells,"
+        f" (select {factors}) as factors) select "
+    )
     with duckdb.connect() as connection:
-        for rule in compiled.rules:
-            try:
-                connection.execute(
-                    f"with typed as (select cells.*, {compiled.select_typed} from (select {cells},"
-                    f" null::VARCHAR as _read_error) as cells, (select {factors}) as factors)"
-                    f" select {rule.broken} from typed"
-                )
-            except duckdb.Error as error:
-                raise ContractError(f"{path.name}: rule {rule.name}: {error}") from error
+        try:
+            connection.execute(f"{typed}{', '.join(r.broken for r in compiled.rules)} from typed")
+        except duckdb.Error:
+            _find_wrong_rule(connection, path, typed, compiled)
+
+
+def _find_wrong_rule(
+    connection: duckdb.DuckDBPyConnection, path: Path, typed: str, compiled: CompiledContract
+) -> None:
+    for rule in compiled.rules:
+        try:
+            connection.execute(f"{typed}{rule.broken} from typed")
+        except duckdb.Error as error:
+            raise ContractError(f"{path.name}: rule {rule.name}: {error}") from error
 
 
 def _check_profile(path: Path) -> None:

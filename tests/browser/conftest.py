@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
 from tests.fixtures.publication import EARLIER_ID, write_publication
 
@@ -52,13 +52,13 @@ OpenPage = Callable[..., Visit]
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+def browser() -> Iterator[BrowserContext]:
+    """Debian's Chromium, one profile for all tests: scripts are fetched once a server."""
     if not CHROMIUM.is_file():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install -y chromium")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
+        yield opened.new_context()
         opened.close()
 
 
@@ -95,12 +95,13 @@ def small_site(serve_published: ServePublished, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
+def open_page(browser: BrowserContext) -> Iterator[OpenPage]:
     """Opens an address and waits for the whole page; closes it after the test."""
     opened: list[Page] = []
 
     def open_address(site: str, path: str = "/", width: int = 1366, height: int = 900) -> Visit:
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         opened.append(page)
         visit = Visit(page)
 
@@ -140,7 +141,7 @@ def wait_for_page(page: Page) -> None:
     """Waits for the end of the page and of its charts."""
     page.wait_for_selector(".footer, .message", timeout=60_000)
     page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
+        "() => [...document.querySelectorAll('[class*=st-key-chart-]')]"
         ".every(chart => chart.offsetParent === null || chart.querySelector('.main-svg'))",
         timeout=60_000,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_no_heading_level_is_skipped(small_site: str, open_page: OpenPage, path:
         "[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
     )
     assert levels[0] == 1
-    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
 
 
 def test_the_period_of_the_address_changes_the_figure(small_site: str, open_page: OpenPage) -> None:
@@ -190,7 +191,7 @@ def test_an_unknown_value_is_ignored_with_a_note(small_site: str, open_page: Ope
 def test_an_earlier_publication_says_that_it_is_one(small_site: str, open_page: OpenPage) -> None:
     page = open_page(small_site, f"/?pub={EARLIER_ID}").page
     assert page.locator(".notice-archive").is_visible()
-    assert page.locator(".provenance code").first.inner_text() == EARLIER_ID
+    assert page.locator(".provenance code").first.text_content() == EARLIER_ID
 
 
 def test_a_publication_that_is_not_kept_says_what_to_do(

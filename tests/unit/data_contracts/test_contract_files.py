@@ -1,0 +1,153 @@
+"""Contracts, profiles and the register are read strictly: an error names the file and the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.loader import (
+    CONTRACTS_DIR,
+    MAX_YAML_BYTES,
+    ContractError,
+    load_contract,
+    load_marts,
+    load_profile,
+    load_profiles,
+    load_records,
+    read_yaml,
+)
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: record-boxes
+name: boxes
+version: 1.0.0
+status: active
+schema:
+  - name: boxes
+    logicalType: object
+    properties:
+      - name: box_id
+        logicalType: string
+        physicalType: VARCHAR
+        primaryKey: true
+        required: true
+"""
+PROFILE = """\
+food_bank_id: petite
+version: 1.0.0
+files:
+  - name: boxes
+    match: "*.csv"
+    record: receipts
+    columns:
+      receipt_id: {source: Bon}
+"""
+
+
+def write(folder: Path, text: str | bytes, name: str = "boxes.odcs.yaml") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' stands twice"),
+        ("a:\n  b: 1\n  b: 1\n", "line 3: the key 'b' stands twice"),
+        ("a: &x 1\nb: *x\n", "line 2: aliases are refused"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n", "line 3: aliases are refused"),
+        ("a: [1\nb: 2\n", "line 2"),
+        ("[a, b]: 1\n", "line 1: a key is no text"),
+        ("{a: 1}: 1\n", "line 1: a key is no text"),
+        ("a: !!python/object/apply:os.system ['true']\n", "line 1"),
+        ("a: \x07\n", "not plain YAML"),
+        (b"a: caf\xe9\n", "not plain YAML in UTF-8"),
+        ("a: 2024-13-45\n", "not plain YAML"),
+        ("[" * 20_000, "not plain YAML"),
+    ],
+)
+def test_what_is_not_plain_yaml_is_refused_with_its_place(
+    tmp_path: Path, text: str | bytes, place: str
+) -> None:
+    with pytest.raises(ContractError) as error:
+        read_yaml(write(tmp_path, text))
+    assert str(error.value).startswith("boxes.odcs.yaml")
+    assert place in str(error.value)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"boxes.*larger than"):
+        read_yaml(write(tmp_path, "#" * (MAX_YAML_BYTES + 1)))
+
+
+def test_a_contract_of_one_table_is_read(tmp_path: Path) -> None:
+    contract = load_contract(write(tmp_path, CONTRACT))
+    assert (contract.name, contract.version, contract.keys) == ("boxes", "1.0.0", ("box_id",))
+    assert contract.column("box_id").is_required
+    assert not contract.is_personal
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("v3.1.0", "v3.0.2", "an ODCS v3.1.0 contract of one table is expected"),
+        ("schema:\n", "other:\n", "other: Extra inputs are not permitted"),
+        (
+            "      - name: box_id\n",
+            "      - id: box_id\n",
+            "schema.0.properties.0: name is missing",
+        ),
+        ("        required: true\n", "        required: [1]\n", "required"),
+    ],
+)
+def test_a_contract_of_another_shape_is_refused(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(ContractError) as error:
+        load_contract(write(tmp_path, CONTRACT.replace(old, new, 1)))
+    assert str(error.value).startswith("boxes.odcs.yaml")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("record: receipts", "record: receipts\n    colour: red", "files.0.colour"),
+        ("{source: Bon}", "{sauce: Bon}", "files.0.columns.receipt_id.sauce"),
+        ("version: 1.0.0", "version: [1]", "version"),
+        ("    record: receipts\n", "", "files.0.record"),
+        ("record: receipts", "record: receipts\n    header_rows: 0", "files.0.header_rows"),
+        ("record: receipts", "record: receipts\n    unpivot: {columns: '('}", "files.0.unpivot"),
+    ],
+)
+def test_a_profile_of_another_shape_is_refused(
+    tmp_path: Path, old: str, new: str, place: str
+) -> None:
+    with pytest.raises(ContractError) as error:
+        load_profile(write(tmp_path, PROFILE.replace(old, new, 1), "petite.yaml"))
+    assert str(error.value).startswith(f"petite.yaml: {place}")
+
+
+def test_a_profile_bears_the_name_of_its_food_bank(tmp_path: Path) -> None:
+    write(tmp_path, PROFILE, "grande.yaml")
+    with pytest.raises(ContractError, match=r"grande.yaml: food_bank_id is 'petite'"):
+        load_profiles(tmp_path)
+
+
+def test_numbers_in_a_profile_are_read_as_text(tmp_path: Path) -> None:
+    text = PROFILE.replace("{source: Bon}", "{constant: 7}")
+    assert load_profile(write(tmp_path, text)).files[0].columns["receipt_id"].constant == "7"
+
+
+def test_every_contract_of_the_project_is_read_and_ordered() -> None:
+    records, marts = load_records(), load_marts()
+    assert len(records) == len(list((CONTRACTS_DIR / "records").glob("*.yaml")))
+    assert len(marts) == len(list((CONTRACTS_DIR / "marts").glob("*.yaml")))
+    # Products say what a case weighs, food banks their time zone: both come before receipts.
+    order = list(records)
+    assert order.index("products") < order.index("receipts")
+    assert order.index("food_banks") == 0

@@ -1,0 +1,269 @@
+"""What was audited is what is published, at once or not at all; the same inputs, the same bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from data_contracts.loader import load_marts
+from data_contracts.publications import open_current, open_publication, read_pointer, read_refusal
+from pipelines.publish.audit import Check, read_audit, write_audit
+from pipelines.publish.draft import draft_folder, hash_file, read_drafted, write_draft
+from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
+from pipelines.publish.pointer import AuditError, is_current, publish_draft, refuse_draft
+from pipelines.settings import Settings
+from pipelines.store import StaleEpochError, hold_writer_lock
+from tests.fixtures.publication import build_marts, contract_schema
+
+FIRST, SECOND = "a" * 32, "b" * 32
+AT = datetime(2024, 6, 26, 3, tzinfo=UTC)
+INPUTS = {"as_of": "2024-06-26"}
+GOOD = [Check("mass_balances", True, 1)]
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished build of a small world, as the file of its warehouse."""
+    path = tmp_path_factory.mktemp("warehouse") / "observatory.duckdb"
+    marts = build_marts()
+    with duckdb.connect(str(path)) as connection:
+        for mart in load_marts():
+            rows = list(marts.get(mart, []))
+            random.Random(mart).shuffle(rows)
+            connection.register("given", pl.DataFrame(rows, contract_schema(mart)).to_arrow())
+            connection.execute(f"create table {mart} as from given")
+    return path
+
+
+@pytest.fixture
+def settings(warehouse: Path, tmp_path: Path) -> Settings:
+    settings = Settings(data_dir=tmp_path / "data", as_of=date(2024, 6, 26), _env_file=None)  # type: ignore[call-arg]
+    settings.warehouse_dir.mkdir(parents=True)
+    settings.warehouse_file.symlink_to(warehouse)
+    return settings
+
+
+def prepare(settings: Settings, publication_id: str = FIRST, checks: list[Check] = GOOD) -> Path:
+    write_draft(settings, publication_id)
+    write_audit(settings, publication_id, checks)
+    return draft_folder(settings, publication_id) / "data_team"
+
+
+def publish(settings: Settings, publication_id: str = FIRST, at: datetime = AT) -> Path:
+    prepare(settings, publication_id)
+    with hold_writer_lock(settings) as epoch:
+        return publish_draft(settings, publication_id, epoch, at, INPUTS)
+
+
+def read_all(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+# identity
+
+
+def outcome(delivery_id: str = "d1", **changed: Any) -> dict[str, Any]:
+    values = {
+        "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders",
+        "contract_version": "1.0.0", "rows_delivered": 3, "rows_accepted": 2,
+        "rows_quarantined": 1, "rows_replayed": 0, "grams_accepted": 2500, "state": "judged",
+        "received_at": "2024-06-26T03:00:00+00:00", "arrival_no": 1, "source_name": "a.csv",
+    }  # fmt: skip
+    return {**values, **changed}
+
+
+def identify(settings: Settings, *outcomes: dict[str, Any]) -> str:
+    return make_publication_id(describe_inputs(settings, list(outcomes)))
+
+
+def test_the_identity_is_that_of_deliveries_and_not_of_time_names_or_order(
+    settings: Settings,
+) -> None:
+    expected = identify(settings, outcome("d1"), outcome("d2"))
+    assert len(expected) == 32
+    assert identify(settings, outcome("d2"), outcome("d1")) == expected
+    later = {"received_at": "2025-01-01T00:00:00+00:00", "source_name": "z.csv"}
+    assert identify(settings, outcome("d1", **later), outcome("d2", arrival_no=9)) == expected
+    included = [outcome("d1", state="included"), outcome("d2", state="included")]
+    assert identify(settings, *included) == expected
+    aside = outcome("d3", state="set_aside")
+    assert identify(settings, outcome("d1"), outcome("d2"), aside) == expected
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"delivery_id": "d9"}, {"rows_accepted": 3}, {"rows_quarantined": 0}, {"grams_accepted": 1},
+     {"contract_version": "1.0.1"}, {"food_bank_id": "grande"}, {"rows_replayed": 1}],
+)  # fmt: skip
+def test_the_identity_changes_with_a_delivery_or_its_verdict(
+    settings: Settings, changed: dict[str, Any]
+) -> None:
+    assert identify(settings, outcome(**changed)) != identify(settings, outcome())
+
+
+def test_the_identity_changes_with_the_date_and_with_one_more_delivery(settings: Settings) -> None:
+    tomorrow = settings.model_copy(update={"as_of": date(2024, 6, 27)})
+    found = {identify(settings, outcome()), identify(tomorrow, outcome()), identify(settings),
+             identify(settings, outcome(), outcome("d2"))}  # fmt: skip
+    assert len(found) == 4
+
+
+def test_the_identity_holds_code_contracts_and_reference_data() -> None:
+    assert set(hash_project()) == {"pipelines", "dbt_project", "data_contracts"}
+    assert all(len(digest) == 64 for digest in hash_project().values())
+
+
+# draft
+
+
+def test_a_draft_has_every_mart_in_the_order_of_its_key(settings: Settings) -> None:
+    rows = write_draft(settings, FIRST)
+    assert set(rows) == set(load_marts())
+    for mart, contract in load_marts().items():
+        frame = read_drafted(settings, FIRST, mart)
+        assert frame.height == rows[mart]
+        assert frame.schema == contract_schema(mart)
+        keys = frame.select(contract.keys)
+        assert keys.rows() == sorted(keys.rows())
+
+
+def test_a_draft_written_twice_has_the_same_bytes(settings: Settings) -> None:
+    write_draft(settings, FIRST)
+    before = read_all(draft_folder(settings, FIRST))
+    leftover = draft_folder(settings, FIRST) / "data_team" / "mart_leftover.parquet"
+    leftover.write_bytes(b"of a run that was killed")
+    write_draft(settings, FIRST)
+    assert read_all(draft_folder(settings, FIRST)) == before
+    write_draft(settings, SECOND)
+    assert read_all(draft_folder(settings, SECOND)) == before
+
+
+def test_an_audit_is_bound_to_the_files_as_they_stood(settings: Settings) -> None:
+    folder = prepare(settings)
+    marts, checks = read_audit(settings, FIRST)
+    assert {mart.mart: mart.sha256 for mart in marts} == {
+        path.stem: hash_file(path) for path in folder.iterdir()
+    }
+    assert checks == GOOD
+    write_draft(settings, FIRST)
+    with pytest.raises(FileNotFoundError):
+        read_audit(settings, FIRST)
+
+
+# publication
+
+
+def test_a_published_draft_is_what_readers_open(settings: Settings) -> None:
+    folder = publish(settings)
+    pointer = read_pointer(settings.published)
+    assert pointer is not None
+    assert pointer == {
+        "publication_id": FIRST, "path": FIRST, "sha256": hash_file(folder / "manifest.json"),
+        "epoch": 1, "published_at": AT.isoformat(),
+    }  # fmt: skip
+    publication = open_current(settings.published)
+    assert publication.marts() == sorted(load_marts())
+    assert publication.manifest["data_up_to"] == {"bourgogne": "2024-06-25"}
+    assert publication.manifest["inputs"] == INPUTS
+    assert is_current(settings, FIRST)
+    assert not is_current(settings, SECOND)
+    assert not draft_folder(settings, FIRST).exists()
+
+
+def test_published_files_are_read_only(settings: Settings) -> None:
+    folder = publish(settings)
+    modes = {path.stat().st_mode & 0o222 for path in folder.rglob("*") if path.is_file()}
+    assert modes == {0}
+
+
+def test_the_folder_does_not_depend_on_when_or_how_often_it_was_published(
+    settings: Settings,
+) -> None:
+    before = read_all(publish(settings))
+    publish(settings, SECOND)
+    folder = publish(settings, FIRST, AT.replace(year=2025))
+    assert read_all(folder) == before
+    assert is_current(settings, FIRST)
+    assert open_publication(settings.published, SECOND).marts()
+
+
+def alter(path: Path) -> None:
+    rows = pl.read_parquet(path)
+    rows.head(rows.height - 1).write_parquet(path)
+
+
+def test_a_file_altered_after_its_audit_is_not_published(settings: Settings) -> None:
+    publish(settings, SECOND)
+    before = (settings.published / "CURRENT").read_bytes()
+    changes: list[Callable[[Path], object]] = [
+        lambda folder: alter(folder / "mart_indicators.parquet"),
+        lambda folder: (folder / "mart_register.parquet").unlink(),
+        lambda folder: (folder / "mart_other.parquet").write_bytes(b"x"),
+    ]
+    for change in changes:
+        change(prepare(settings))
+        with hold_writer_lock(settings) as epoch, pytest.raises(AuditError, match="audit"):
+            publish_draft(settings, FIRST, epoch, AT, INPUTS)
+        assert (settings.published / "CURRENT").read_bytes() == before
+        assert not (settings.published / FIRST).exists()
+
+
+def test_a_draft_with_a_failed_check_is_not_published(settings: Settings) -> None:
+    prepare(settings, FIRST, [*GOOD, Check("small_counts_are_hidden", False, 1)])
+    with hold_writer_lock(settings) as epoch, pytest.raises(AuditError, match="small_counts"):
+        publish_draft(settings, FIRST, epoch, AT, INPUTS)
+    assert read_pointer(settings.published) is None
+
+
+def test_a_draft_that_was_not_audited_is_not_published(settings: Settings) -> None:
+    write_draft(settings, FIRST)
+    with hold_writer_lock(settings) as epoch, pytest.raises(FileNotFoundError):
+        publish_draft(settings, FIRST, epoch, AT, INPUTS)
+    assert read_pointer(settings.published) is None
+
+
+def test_a_writer_that_wakes_up_late_publishes_nothing(settings: Settings) -> None:
+    with hold_writer_lock(settings) as old:
+        prepare(settings)
+    publish(settings, SECOND)
+    before = (settings.published / "CURRENT").read_bytes()
+    with pytest.raises(StaleEpochError):
+        publish_draft(settings, FIRST, old, AT, INPUTS)
+    assert (settings.published / "CURRENT").read_bytes() == before
+    assert read_refusal(settings.published) is None
+
+
+def test_a_refusal_leaves_the_last_publication_and_says_why(settings: Settings) -> None:
+    publish(settings, SECOND)
+    before = (settings.published / "CURRENT").read_bytes()
+    prepare(settings)
+    refuse_draft(settings, FIRST, AT.replace(hour=4), ["mass does not balance"])
+    assert (settings.published / "CURRENT").read_bytes() == before
+    assert open_current(settings.published).publication_id == SECOND
+    refusal = read_refusal(settings.published)
+    assert refusal is not None
+    assert (refusal["publication_id"], refusal["reasons"]) == (FIRST, ["mass does not balance"])
+    assert not draft_folder(settings, FIRST).exists()
+    publish(settings, FIRST, AT.replace(hour=5))
+    assert read_refusal(settings.published) is None
+    log = (settings.published / "log" / "publications.jsonl").read_text(encoding="utf-8")
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert events == ["published", "refused", "published"]
+
+
+def test_a_first_refusal_leaves_nothing_current(settings: Settings) -> None:
+    refuse_draft(settings, FIRST, AT, ["too few rows"])
+    assert read_pointer(settings.published) is None
+    assert not is_current(settings, FIRST)
