@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from html import escape
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -43,6 +44,7 @@ PAGES = (
     ("disposition", "mise-a-disposition", show_mise_a_disposition),
 )
 ADDRESS = "address"
+PATH = "path"
 
 
 def run() -> None:
@@ -96,8 +98,14 @@ def run() -> None:
 
 
 def _restore_address() -> None:
-    """The menu drops every parameter: put back those of the page before."""
-    if not st.query_params and st.session_state.get(ADDRESS):
+    """The menu drops every parameter: put back those of the page before.
+
+    A bare address on the same page is a step back in the history, and is left bare.
+    """
+    path = urlsplit(st.context.url or "").path
+    has_changed_page = st.session_state.get(PATH, path) != path
+    st.session_state[PATH] = path
+    if has_changed_page and not st.query_params and st.session_state.get(ADDRESS):
         st.query_params.from_dict(st.session_state[ADDRESS])
 
 
@@ -131,14 +139,7 @@ def _show_notices(
 ) -> None:
     notices = []
     if filters.food_bank.is_demonstration:
-        notices.append(
-            write_notice(
-                "demonstration",
-                words("notice.demonstration.title"),
-                words("notice.demonstration"),
-                role="note",
-            )
-        )
+        notices.append(_write_demonstration(words))
     if is_archive:
         notices.append(
             write_notice("archive", words("notice.archive.title"), words("notice.archive"))
@@ -239,10 +240,30 @@ def _show_footer(words: Words, filters: Filters) -> None:
 
 def _show_message(words: Words, state: str, values: dict[str, str]) -> None:
     """A page that has nothing to show but a message and what to do."""
+    if _is_demonstration():
+        show_html(_write_demonstration(words))
     st.title(words(f"message.{state}.title"), anchor=False)
     show_html(
         f'<div class="message" role="alert"><p>{escape(words(f"message.{state}", **values))}</p>'
         f"<p><code>{escape(words(f'message.{state}.do'))}</code></p></div>"
+    )
+
+
+def _is_demonstration() -> bool:
+    """Whether the current publication, if there is one, holds a demonstration."""
+    try:
+        current, _ = open_asked({})
+        return any(bank.is_demonstration for bank in read_choices(current).food_banks)
+    except PublicationError:
+        return False
+
+
+def _write_demonstration(words: Words) -> str:
+    return write_notice(
+        "demonstration",
+        words("notice.demonstration.title"),
+        words("notice.demonstration"),
+        role="note",
     )
 
 

@@ -126,7 +126,7 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
         template=chart_template(SEPARATORS[words.language]),
         height=340,
         barmode="group",
-        bargap=0.4 if len(labels) < 8 else 0.3,
+        bargap=0.58 if len(labels) < 4 else 0.4 if len(labels) < 8 else 0.3,
         bargroupgap=0.06,
         margin={"l": 36, "r": 2, "t": 22, "b": 28},
     )

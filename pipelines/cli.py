@@ -197,7 +197,7 @@ def serve(
     environment["COLLECTO_PUBLISHED_DIR"] = str(settings.published)
     environment["COLLECTO_AUTH_MODE"] = settings.auth_mode
     _replace_process(
-        [sys.executable, "-m", "dashboards.server", "--host", host, "--port", str(port)],
+        [sys.executable, "-m", "dashboards", "--host", host, "--port", str(port)],
         environment,
     )
 

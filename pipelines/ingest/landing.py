@@ -111,8 +111,9 @@ def set_duplicates_aside(settings: Settings, store: DeliveryStore) -> None:
     for file in list_landing_files(settings.landing):
         if not store.knows_file(file.name, file.size, file.modified_ns):
             pseudonymizer = load_pseudonymizer(settings, file.food_bank_id)
-            delivery_id = pseudonymizer.hash_content(_read_bytes(file.path))
-            if store.has_delivery(delivery_id):
+            content = _read_bytes(file)
+            delivery_id = pseudonymizer.hash_content(content or b"")
+            if content is not None and store.has_file_of(delivery_id):
                 store.record_file(file.name, file.size, file.modified_ns, delivery_id, True)
 
 

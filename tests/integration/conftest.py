@@ -62,3 +62,18 @@ def small_world() -> Callable[[DataFolder], None]:
             folder.deliver(f"petite/{record}/{record}.csv", text)
 
     return deliver
+
+
+@pytest.fixture(scope="session")
+def published_petite(
+    tmp_path_factory: pytest.TempPathFactory, small_world: Callable[[DataFolder], None]
+) -> DataFolder:
+    """The small food bank, published once; each test goes on with a copy of its own."""
+    folder = DataFolder(tmp_path_factory.mktemp("petite") / "data")
+    small_world(folder)
+    answer = folder.collecto("refresh", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json["rows"] == {
+        "delivered": 16, "accepted": 16, "quarantined": 0, "replayed": 0
+    }  # fmt: skip
+    return folder

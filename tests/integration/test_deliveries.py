@@ -15,21 +15,6 @@ from tests.conftest import DataFolder
 World = Callable[[DataFolder], None]
 
 
-@pytest.fixture(scope="module")
-def published_petite(
-    tmp_path_factory: pytest.TempPathFactory, small_world: World
-) -> DataFolder:
-    """The small food bank, published once; each test goes on with a copy of its own."""
-    folder = DataFolder(tmp_path_factory.mktemp("petite") / "data")
-    small_world(folder)
-    answer = folder.collecto("refresh", "--json")
-    assert answer.status == 0, answer.err
-    assert answer.json["rows"] == {
-        "delivered": 16, "accepted": 16, "quarantined": 0, "replayed": 0
-    }  # fmt: skip
-    return folder
-
-
 @pytest.fixture
 def petite(published_petite: DataFolder, tmp_path: Path) -> DataFolder:
     return published_petite.copy_to(tmp_path / "data")
