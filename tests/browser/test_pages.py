@@ -218,3 +218,15 @@ def test_an_old_publication_and_a_refused_one_are_announced(
     assert page.locator(".notice-stale").is_visible()
     assert page.locator(".notice-refused").is_visible()
     wait_for_page(page)
+
+
+def test_a_step_back_shows_the_period_before(small_site: str, open_page: OpenPage) -> None:
+    page = open_page(small_site, "/").page
+    page.get_by_role("combobox", name="Période").click()
+    page.get_by_role("option", name="4e trimestre 2023").click()
+    page.wait_for_function("() => document.querySelector('.lead').innerText.includes('253,2')")
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('.lead').innerText.includes('486,2')")
+    page.wait_for_function(
+        "() => document.querySelector('[role=combobox]').value === '2024, depuis le 1er janvier'"
+    )
