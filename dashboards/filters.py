@@ -1,13 +1,12 @@
 """The state of a page, and its address: period, food bank, territory, language, publication.
 
-Here live the codes of the address and their meaning; a period is written as `collecto indicator`
-takes it (`2023`, `2023-Q4`, `2023-11`, `2024-to-date`). What a page does with them belongs in
-`page_models/`; the widgets in `app.py`.
+Here live the codes of the address and their meaning; periods are written as
+`data_contracts.periods` says. What a page does with them belongs in `page_models/`; the widgets in
+`app.py`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,8 +14,8 @@ from urllib.parse import urlencode
 
 from dashboards.language.formats import write_month, write_span
 from dashboards.language.words import DEFAULT_LANGUAGE, LANGUAGES, Words
+from data_contracts.periods import format_period, natural_end
 
-PERIOD_CODE = re.compile(r"^(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])|(to-date)))?$")
 PARAMETERS = ("period", "food_bank", "territory", "lang", "pub")
 NO_TERRITORY = "none"
 
@@ -36,12 +35,7 @@ class Period:
     @property
     def code(self) -> str:
         """The code in the address."""
-        return {
-            "year": f"{self.start.year}",
-            "quarter": f"{self.start.year}-Q{(self.start.month + 2) // 3}",
-            "month": f"{self.start:%Y-%m}",
-            "year_to_date": f"{self.start.year}-to-date",
-        }[self.kind]
+        return format_period(self.kind, self.start)
 
 
 @dataclass(frozen=True)
@@ -84,13 +78,6 @@ class IgnoredValue:
     parameter: str
     value: str
     shown: str
-
-
-def nominal_end(kind: str, start: date) -> date:
-    """Last calendar day of a period that begins on `start`."""
-    months = {"month": 1, "quarter": 3, "year": 12, "year_to_date": 12}[kind]
-    index = start.year * 12 + start.month - 1 + months
-    return date(index // 12, index % 12 + 1, 1) - timedelta(days=1)
 
 
 def same_day_year_before(day: date) -> date:
@@ -202,7 +189,7 @@ def label_choice(words: Words, period: Period) -> str:
     """A period as it is offered in the list."""
     if period.kind == "year_to_date":
         return words("period.choice.to_date", year=period.start.year)
-    whole = Period(period.kind, period.start, nominal_end(period.kind, period.start))
+    whole = Period(period.kind, period.start, natural_end(period.kind, period.start))
     label = label_period(words, whole)
     return words("period.choice.partial", period=label) if period.is_partial else label
 

@@ -85,6 +85,11 @@ def format_period(kind: str, start: date) -> str:
     return f"{start.year}-to-date"
 
 
+def natural_end(kind: str, start: date) -> date:
+    """Last calendar day of a published period that begins on `start`."""
+    return parse_period(format_period(kind, start)).natural_end
+
+
 def _year(found: re.Match[str]) -> int:
     year = int(found[1])
     if not 1900 <= year <= 2200:

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from dashboards.figure_models import Cell, Column, FigureModel
-from dashboards.filters import Filters, Period, nominal_end
+from dashboards.filters import Filters, Period
 from dashboards.kpis import Scope
 from dashboards.language.formats import write_month, write_short_month
 from dashboards.language.words import Words
@@ -25,6 +25,7 @@ from dashboards.readings import (
     read_definitions,
     read_indicators,
 )
+from data_contracts.periods import natural_end
 from data_contracts.publications import Publication
 
 
@@ -75,7 +76,7 @@ def months_shown(period: Period) -> tuple[date, ...]:
 
 def is_partial_month(month: date, data_date: date | None) -> bool:
     """Whether the data date falls before the last day of a month."""
-    return data_date is not None and data_date < nominal_end("month", month)
+    return data_date is not None and data_date < natural_end("month", month)
 
 
 def year_before(month: date) -> date:

@@ -21,7 +21,6 @@ from data_contracts.loader import load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import write_atomically, write_json
 
-
 PARSED_PROJECT = DBT_PROJECT_DIR / "target" / "partial_parse.msgpack"
 
 

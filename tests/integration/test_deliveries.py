@@ -157,9 +157,11 @@ def test_people_are_never_written_in_clear(petite: DataFolder) -> None:
         if path.is_file() and petite.landing not in path.parents:
             content = path.read_bytes()
             assert not [secret for secret in secrets if secret in content], path
-    assert not parquet[0].select(
-        pl.any_horizontal(pl.col(pl.String).str.contains("FOYER-SECRET|Durand").any())
-    ).item()
+    assert (
+        not parquet[0]
+        .select(pl.any_horizontal(pl.col(pl.String).str.contains("FOYER-SECRET|Durand").any()))
+        .item()
+    )
 
 
 def test_without_a_key_nothing_is_read(folder: DataFolder, small_world: World) -> None:

@@ -45,9 +45,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 parent.chmod(0o755)
 
     def run(*command: str) -> None:
-        subprocess.run(
-            command, user=user, check=True, capture_output=True, cwd="/", timeout=120
-        )
+        subprocess.run(command, user=user, check=True, capture_output=True, cwd="/", timeout=120)
 
     control = _find_program("pg_ctl")
     run(_find_program("initdb"), "-D", str(data), "-U", "observatory", "-A", "trust", "-N")

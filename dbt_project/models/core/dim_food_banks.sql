@@ -4,8 +4,7 @@ with
     run as (select * from {{ ref("int_run") }}),
 
     movements as (
-        select
-            movements.food_bank_id, movements.record, movements.month, movements.movement_date
+        select movements.food_bank_id, movements.record, movements.month, movements.movement_date
         from {{ ref("int_food_movements") }} as movements
         cross join run
         where movements.movement_date <= run.as_of

@@ -1,4 +1,1 @@
-with run as (select * from {{ ref("stg_run") }})
-
-select as_of
-from run
+with run as (select * from {{ ref("stg_run") }}) select as_of from run

@@ -1,4 +1,1 @@
-with run as (select * from {{ source("inputs", "run") }})
-
-select run.as_of
-from run
+with run as (select * from {{ source("inputs", "run") }}) select run.as_of from run

@@ -12,7 +12,6 @@ from dashboards.filters import (
     is_same_days,
     label_choice,
     label_period,
-    nominal_end,
     order_choices,
     resolve_filters,
     same_day_year_before,
@@ -20,6 +19,7 @@ from dashboards.filters import (
 )
 from dashboards.language import Words
 from dashboards.published import read_choices
+from data_contracts.periods import natural_end
 from data_contracts.publications import Publication
 from tests.fixtures.publication import FOOD_BANK, TERRITORY
 
@@ -73,9 +73,9 @@ def test_the_29th_of_february_compares_with_the_28th() -> None:
 
 
 def test_a_period_ends_on_its_last_calendar_day() -> None:
-    assert nominal_end("month", date(2024, 2, 1)) == date(2024, 2, 29)
-    assert nominal_end("quarter", date(2023, 10, 1)) == date(2023, 12, 31)
-    assert nominal_end("year", date(2023, 1, 1)) == date(2023, 12, 31)
+    assert natural_end("month", date(2024, 2, 1)) == date(2024, 2, 29)
+    assert natural_end("quarter", date(2023, 10, 1)) == date(2023, 12, 31)
+    assert natural_end("year", date(2023, 1, 1)) == date(2023, 12, 31)
 
 
 def test_labels_say_what_a_period_holds(french: Words, english: Words) -> None:

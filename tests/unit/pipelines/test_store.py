@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +45,10 @@ def store(settings: Settings) -> Iterator[DeliveryStore]:
 # files
 
 
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_file_is_put_in_place_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "x.txt"
     with write_atomically(path) as temporary:
@@ -53,7 +56,7 @@ def test_a_file_is_put_in_place_whole(tmp_path: Path) -> None:
         assert not path.exists()
         assert temporary.parent == path.parent
     assert path.read_text(encoding="utf-8") == "whole"
-    assert os.listdir(path.parent) == ["x.txt"]
+    assert list_names(path.parent) == ["x.txt"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -67,14 +70,14 @@ def test_a_body_that_raises_leaves_the_former_file_and_nothing_beside_it(
     with pytest.raises(error), write_atomically(path) as temporary:
         temporary.write_text("torn", encoding="utf-8")
         raise error
-    assert os.listdir(tmp_path) == (["x.txt"] if former else [])
+    assert list_names(tmp_path) == (["x.txt"] if former else [])
     assert not former or path.read_text(encoding="utf-8") == former
 
 
 def test_a_body_that_writes_nothing_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "x.txt"):
         pass
-    assert os.listdir(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 def test_json_is_canonical(tmp_path: Path) -> None:
