@@ -25,7 +25,11 @@ from pipelines.store import DeliveryStore
 if TYPE_CHECKING:
     from pipelines.runs import RefreshSummary
 
-console = Console(highlight=False, soft_wrap=False)
+# What senders wrote is text: no markup, no emoji codes. Piped output keeps whole tables.
+console = Console(
+    highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200
+)
+NOTHING_YET = "Nothing is published yet: put files into the landing folder, or run `collecto demo`."
 
 
 def print_json(value: Any) -> None:
@@ -62,8 +66,11 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
     if as_json:
         print_json(summary.as_json())
         return
+    for ignored in summary.ignored:
+        console.print(f"Not read: {ignored}")
     if not summary.deliveries and not summary.is_new and not summary.refused:
-        console.print(f"Nothing new. Publication {summary.publication_id or 'none yet'} stands.")
+        stands = f"Publication {summary.publication_id} stands."
+        console.print(f"Nothing new. {stands if summary.publication_id else NOTHING_YET}")
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for state, count in summary.deliveries.items():
@@ -111,7 +118,7 @@ def print_status(status: dict[str, Any], as_json: bool) -> None:
         console.print(f"Publication {status['publication_id']} of {published:%Y-%m-%d %H:%M} UTC,"
                       f" {hours:.1f} hours old")  # fmt: skip
     else:
-        console.print("Nothing is published yet. Next: collecto refresh")
+        console.print(NOTHING_YET)
 
 
 def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -13,12 +13,12 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.loader import Contract, load_marts
 from data_contracts.publications import read_pointer, read_refusal
-from pipelines.ingest.landing import has_new_files, set_duplicates_aside
+from pipelines.ingest.landing import has_new_files, list_ignored, set_duplicates_aside
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
 from pipelines.settings import PROJECT_DIR, Settings
@@ -34,7 +34,10 @@ class RefreshFailedError(Exception):
 
 @dataclass(frozen=True)
 class RefreshSummary:
-    """What a refresh did. `refused`: reasons why a publication was refused, or none."""
+    """What a refresh did. `refused`: reasons why a publication was refused, or none.
+
+    `ignored`: what lies in landing but in no food bank's folder, a sentence each.
+    """
 
     deliveries: dict[str, int]
     rows: dict[str, int]
@@ -42,6 +45,7 @@ class RefreshSummary:
     publication_id: str | None
     is_new: bool
     refused: list[str]
+    ignored: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -51,6 +55,7 @@ class RefreshSummary:
             "publication_id": self.publication_id,
             "is_new": self.is_new,
             "refused": self.refused or None,
+            "ignored": self.ignored,
         }
 
     @property
@@ -125,6 +130,7 @@ def _summarise(
         publication_id=(read_pointer(settings.published) or {}).get("publication_id"),
         is_new=is_new,
         refused=list(refusal["reasons"]) if refusal else [],
+        ignored=list_ignored(settings.landing),
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from pipelines import cli
 
@@ -109,6 +110,9 @@ class DataFolder:
         return DataFolder(path, self.project)
 
 
+BuildOnce = Callable[[str, Callable[[DataFolder], None]], DataFolder]
+
+
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     former = dict(os.environ)
@@ -128,14 +132,33 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 @pytest.fixture(scope="session")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
-    """The whole demonstration, published once for the session. Tests do not write into it."""
-    data = DataFolder(tmp_path_factory.mktemp("demonstration") / "data")
-    written = data.run_process("demo")
-    assert written.status == 0, written.err
-    refreshed = data.run_process("refresh", "--json")
-    assert refreshed.status == 0, refreshed.err + refreshed.out
-    return data
+def build_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> BuildOnce:
+    """Build a data folder once for all workers of the session; tests do not write into it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def build(name: str, fill: Callable[[DataFolder], None]) -> DataFolder:
+        folder = DataFolder(shared / name)
+        with FileLock(shared / f"{name}.lock"):
+            if not (shared / f"{name}.built").exists():
+                fill(folder)
+                (shared / f"{name}.built").touch()
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def demonstration(build_once: BuildOnce) -> DataFolder:
+    """The whole demonstration, published. Tests do not write into it."""
+
+    def fill(folder: DataFolder) -> None:
+        written = folder.run_process("demo")
+        assert written.status == 0, written.err
+        refreshed = folder.run_process("refresh", "--json")
+        assert refreshed.status == 0, refreshed.err + refreshed.out
+
+    return build_once("demonstration", fill)
 
 
 @pytest.fixture(scope="session")

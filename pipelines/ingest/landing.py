@@ -98,6 +98,22 @@ def _is_unchanged(file: LandingFile) -> bool:
     )
 
 
+def list_ignored(landing: Path) -> list[str]:
+    """What lies in landing where nothing is read: a sentence each, so that nothing is lost."""
+    found = []
+    for entry in sorted(landing.iterdir()) if landing.is_dir() else []:
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            found.append(f"{entry.name}: it lies in no food bank's folder")
+        elif not FOOD_BANK_ID.match(entry.name):
+            found.append(
+                f"{entry.name}/: a food bank's folder has a short name in lower case letters,"
+                " digits and underscores"
+            )
+    return found
+
+
 def has_new_files(settings: Settings, store: DeliveryStore) -> bool:
     """Whether landing holds a file that was not claimed as it stands."""
     return any(

@@ -106,7 +106,7 @@ def _with_seconds(cell: str) -> str:
 
 
 _TYPE_NAMES = {
-    "number": "a number with a decimal point",
+    "number": "a number with a decimal point (where it is a comma, the source profile says so)",
     "integer": "a whole number",
     "date": "a date that exists, YYYY-MM-DD",
     "timestamp": "a date and time that exist, YYYY-MM-DDTHH:MM:SS",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import DataFolder
+from tests.conftest import BuildOnce, DataFolder
 
 FILES = {
     "food_banks": """\
@@ -66,14 +66,19 @@ def small_world() -> Callable[[DataFolder], None]:
 
 @pytest.fixture(scope="session")
 def published_petite(
-    tmp_path_factory: pytest.TempPathFactory, small_world: Callable[[DataFolder], None]
+    build_once: BuildOnce, small_world: Callable[[DataFolder], None]
 ) -> DataFolder:
-    """The small food bank, published once; each test goes on with a copy of its own."""
-    folder = DataFolder(tmp_path_factory.mktemp("petite") / "data")
-    small_world(folder)
-    answer = folder.collecto("refresh", "--json")
-    assert answer.status == 0, answer.err
-    assert answer.json["rows"] == {
-        "delivered": 16, "accepted": 16, "quarantined": 0, "replayed": 0
-    }  # fmt: skip
-    return folder
+    """The small food bank, published; each test goes on with a copy of its own."""
+
+    def fill(folder: DataFolder) -> None:
+        small_world(folder)
+        answer = folder.collecto("refresh", "--json")
+        assert answer.status == 0, answer.err
+        assert answer.json["rows"] == {
+            "delivered": 16,
+            "accepted": 16,
+            "quarantined": 0,
+            "replayed": 0,
+        }
+
+    return build_once("petite", fill)

@@ -195,9 +195,10 @@ def test_columns_that_begin_with_an_underscore_are_columns() -> None:
     assert parse_csv(b"_nom,b\nDurand,2\n").columns == ["_nom", "b"]
 
 
+# A lone carriage return is left unquoted by Python's writer: what it writes then is two rows.
 CELLS = st.text(
-    st.sampled_from(list('ab 1,;"\n\ré€'))
-    | st.characters(codec="utf-8", exclude_characters="\x00"),
+    st.sampled_from(list('ab 1,;"\né€'))
+    | st.characters(codec="utf-8", exclude_characters="\x00\r"),
     max_size=4,
 )
 

@@ -1,0 +1,117 @@
+"""Rules of the dbt project, read from its manifest: layers, names, descriptions, marts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from data_contracts.loader import load_marts, load_records
+from pipelines.settings import DBT_PROJECT_DIR
+
+# A layer reads the one before it or its own; core also reads reference data (seeds).
+MAY_READ = {
+    "staging": {"source"},
+    "intermediate": {"staging", "intermediate"},
+    "core": {"intermediate", "core", "seed"},
+    "marts": {"core"},
+}
+PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "core": ("dim_", "fct_"),
+            "marts": ("mart_",)}  # fmt: skip
+
+Node = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def models(manifest: dict[str, Any]) -> dict[str, Node]:
+    return {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+
+
+def list_parents(manifest: dict[str, Any], node: Node) -> list[str]:
+    """The layers that a model reads: a layer of models, `seed` or `source`."""
+    parents = []
+    for parent in node["depends_on"]["nodes"]:
+        kind = parent.split(".")[0]
+        parents.append(manifest["nodes"][parent]["fqn"][1] if kind == "model" else kind)
+    return parents
+
+
+def test_a_layer_reads_only_the_one_before_it_or_its_own(
+    manifest: dict[str, Any], models: dict[str, Node]
+) -> None:
+    wrong = [
+        (name, parent)
+        for name, node in models.items()
+        for parent in list_parents(manifest, node)
+        if parent not in MAY_READ[node["fqn"][1]]
+    ]
+    assert wrong == []
+
+
+def test_a_model_bears_the_prefix_of_its_layer(models: dict[str, Node]) -> None:
+    assert [n for n, node in models.items() if not n.startswith(PREFIXES[node["fqn"][1]])] == []
+
+
+def test_every_staging_model_has_the_source_of_its_name(models: dict[str, Node]) -> None:
+    staged = {name: node for name, node in models.items() if name.startswith("stg_")}
+    for name, node in staged.items():
+        sources = [parent for parent in node["depends_on"]["nodes"] if parent.startswith("source.")]
+        assert sources, name
+        assert any(source.endswith("." + name.removeprefix("stg_")) for source in sources), name
+    assert set(load_records()) <= {name.removeprefix("stg_") for name in staged}
+
+
+def test_every_record_is_a_source_of_accepted_rows(manifest: dict[str, Any]) -> None:
+    accepted = {
+        source["name"]
+        for source in manifest["sources"].values()
+        if source["source_name"] == "accepted"
+    }
+    assert accepted == set(load_records())
+
+
+def test_every_description_says_what_a_row_is(manifest: dict[str, Any]) -> None:
+    described = [
+        node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")
+    ]
+    silent = [n["name"] for n in described if not n["description"].startswith("One row per")]
+    assert silent == []
+
+
+def test_marts_are_those_of_the_contracts_and_are_enforced(models: dict[str, Node]) -> None:
+    marts = {name: node for name, node in models.items() if node["fqn"][1] == "marts"}
+    assert set(marts) == set(load_marts())
+    assert all(node["config"]["contract"]["enforced"] for node in marts.values())
+
+
+@pytest.mark.parametrize("mart", load_marts())
+def test_a_mart_holds_names_of_columns_and_nothing_else(mart: str) -> None:
+    path = DBT_PROJECT_DIR / "models" / "marts" / f"{mart}.sql"
+    sql = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+    body = re.sub(r"\{\{.*?\}\}", "relation", sql, flags=re.DOTALL)
+    body = re.sub(r"\{#.*?#\}", "", body, flags=re.DOTALL)
+    assert "{%" not in body
+    names = r"\w+(\s+as\s+\w+)?"
+    assert re.fullmatch(rf"\s*select\s+({names},\s*)*{names},?\s+from\s+relation\s*", body), body
+
+
+def test_every_model_is_read_by_another_or_published(
+    manifest: dict[str, Any], models: dict[str, Node]
+) -> None:
+    read = {parent for node in models.values() for parent in node["depends_on"]["nodes"]}
+    read |= {
+        parent
+        for exposure in manifest["exposures"].values()
+        for parent in exposure["depends_on"]["nodes"]
+    }
+    unread = {
+        name
+        for name, node in models.items()
+        if node["unique_id"] not in read and node["fqn"][1] != "marts"
+    }
+    assert unread == set()
