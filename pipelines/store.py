@@ -286,6 +286,17 @@ class DeliveryStore:
         row = self._db.execute("select 1 from deliveries where delivery_id = ?", (delivery_id,))
         return row.fetchone() is not None
 
+    def is_set_aside(self, delivery_id: str) -> bool:
+        row = self._db.execute(
+            "select 1 from deliveries where delivery_id = ? and state = 'set_aside'",
+            (delivery_id,),
+        )
+        return row.fetchone() is not None
+
+    def is_settled(self, delivery_id: str) -> bool:
+        """Whether the same bytes sent again would have no effect."""
+        return self.has_file_of(delivery_id) and not self.is_set_aside(delivery_id)
+
     def add_delivery(
         self,
         delivery_id: str,
@@ -297,8 +308,15 @@ class DeliveryStore:
         reason: str | None,
         notes: Iterable[str] = (),
     ) -> None:
-        """Add a delivery: `stored`, or `set_aside` where a reason is given."""
+        """Add a delivery: `stored`, or `set_aside` where a reason is given.
+
+        A delivery that was set aside is replaced: its bytes came again and get another chance.
+        """
         with self._transaction() as db:
+            db.execute(
+                "delete from deliveries where delivery_id = ? and state = 'set_aside'",
+                (delivery_id,),
+            )
             db.execute(
                 "insert into deliveries select ?, ?, ?, coalesce(max(arrival_no), 0) + 1, ?, ?,"
                 " ?, ?, ?, null, ? from deliveries",
@@ -331,8 +349,12 @@ class DeliveryStore:
         notes: Iterable[str],
         outcomes: Iterable[RecordOutcome],
         quarantined: dict[str, list[QuarantinedRow]],
+        corrected: dict[str, list[str]],
     ) -> None:
-        """Move a delivery from `stored` to `judged` with its outcomes and quarantined rows."""
+        """Move a delivery from `stored` to `judged` with its outcomes and quarantined rows.
+
+        `corrected`: by record, keys of rows held back earlier that were accepted with this one.
+        """
         with self._transaction() as db:
             moved = db.execute(
                 "update deliveries set state = 'judged', profile_version = ?, notes = ?"
@@ -356,6 +378,12 @@ class DeliveryStore:
                         outcome.grams_accepted,
                         json.dumps(outcome.profile, sort_keys=True, default=str),
                     ),
+                )
+            for record, keys in corrected.items():
+                db.executemany(
+                    "update quarantine_rows set status = 'corrected' where food_bank_id = ?"
+                    " and record = ? and row_key = ? and status = 'open'",
+                    [(food_bank_id, record, key) for key in keys],
                 )
             db.execute("delete from quarantine_rows where delivery_id = ?", (delivery_id,))
             for record, rows in quarantined.items():
@@ -384,15 +412,6 @@ class DeliveryStore:
             (food_bank_id, record),
         )
         return [row[0] for row in rows]
-
-    def release_keys(self, food_bank_id: str, record: str, keys: Iterable[str]) -> None:
-        """Mark rows as corrected: a later delivery of the same keys was accepted."""
-        with self._transaction() as db:
-            db.executemany(
-                "update quarantine_rows set status = 'corrected'"
-                " where food_bank_id = ? and record = ? and row_key = ? and status = 'open'",
-                [(food_bank_id, record, key) for key in keys],
-            )
 
     def mark_included(self, delivery_ids: Iterable[str]) -> None:
         """Move judged deliveries to `included`: a finished build holds them."""

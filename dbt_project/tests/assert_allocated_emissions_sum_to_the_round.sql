@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_round_stops"}}}) }}
+
 -- Sharing a round over its stops must neither add nor lose a milligram.
 with
 

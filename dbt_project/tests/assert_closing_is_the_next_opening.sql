@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_mass_balance_monthly"}}}) }}
+
 -- A month opens with what the month before left, and a site's first month opens empty.
 with
     balances as (

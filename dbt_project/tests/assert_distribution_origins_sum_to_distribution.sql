@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_distribution_origin_daily"}}}) }}
+
 -- Saying where food comes from must neither add nor lose a gram of what was distributed.
 with
 

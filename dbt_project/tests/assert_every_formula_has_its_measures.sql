@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_measures_by_period"}}}) }}
+
 -- A measure that no formula knows, or a formula on a measure that no model makes, is a typing
 -- error.
 with

@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "dim_indicators"}}}) }}
+
 -- The register and the formulas name the same indicators.
 select register.indicator_code, formulas.indicator_code as formula_of
 from {{ ref("dim_indicators") }} as register

@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "mart_flows_monthly"}}}) }}
+
 -- Up to the data date, the monthly flows hold every gram of the ledger, and nothing more.
 with
     booked as (

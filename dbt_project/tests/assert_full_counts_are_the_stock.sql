@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_food_movements"}}}) }}
+
 -- At the end of the day of a full count the ledger holds what was counted, product by product.
 with
     counts as (select * from {{ ref("int_full_counts") }}),

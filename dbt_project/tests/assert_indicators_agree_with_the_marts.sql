@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "mart_indicators"}}}) }}
+
 -- One quantity has one value, wherever it is read.
 with
     indicators as (

@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_food_movements"}}}) }}
+
 -- What a record tells in kilograms is in the ledger, to the gram.
 with
     told as (

@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_food_movements"}}}) }}
+
 -- Every gram that leaves an account reaches another one.
 with
     entries as (

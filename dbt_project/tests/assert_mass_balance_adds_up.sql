@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_mass_balance_monthly"}}}) }}
+
 -- Opening and every flow make the theoretical closing; counts make the closing.
 select *
 from {{ ref("fct_mass_balance_monthly") }}

@@ -1,3 +1,5 @@
+{{ config(meta={"dagster": {"ref": {"name": "fct_mass_balance_monthly"}}}) }}
+
 -- Stock below zero is shown as such.
 select *
 from {{ ref("fct_mass_balance_monthly") }}

@@ -10,7 +10,13 @@ from itertools import groupby
 import dagster as dg
 import duckdb
 
-from data_contracts.loader import Contract, SourceProfile, load_profiles, load_records
+from data_contracts.loader import (
+    Contract,
+    ContractError,
+    SourceProfile,
+    load_profiles,
+    load_records,
+)
 from pipelines.defs.resources import Writer
 from pipelines.ingest.landing import claim_landing, read_archive
 from pipelines.ingest.mapping import Target, find_targets, map_rows
@@ -98,10 +104,13 @@ def judge_stored(
     Deliveries of one record with the same columns are judged in one pass. A delivery counts as
     judged once each of its records is.
     """
-    waiting = [
-        (delivery, _find_targets(delivery, profiles.get(delivery.food_bank_id)))
-        for delivery in store.list_deliveries("stored")
-    ]
+    waiting: list[tuple[Delivery, list[Target]]] = []
+    for delivery in store.list_deliveries("stored"):
+        try:
+            targets = _find_targets(delivery, profiles.get(delivery.food_bank_id))
+            waiting.append((delivery, targets))
+        except (UnreadableError, ContractError) as error:
+            store.set_aside(delivery.delivery_id, str(error))
     waiting.sort(key=lambda pair: (pair[1][0].contract.judge_order, pair[0].arrival_no))
     with duckdb.connect() as connection:
         connection.execute("set threads = 2")
@@ -183,16 +192,21 @@ def _judge_batch(
             judged.setdefault(entry.delivery.delivery_id, []).append((entry, outcome, held_back))
     for entries in judged.values():
         origin = entries[0][0].rows.origin
+        corrected = {
+            entry.contract.name: find_accepted_keys(
+                connection,
+                entry.contract,
+                settings.accepted,
+                origin,
+                store.list_open_keys(origin.food_bank_id, entry.contract.name),
+            )
+            for entry, _, _ in entries
+        }
         store.record_judgement(
             origin.delivery_id,
             origin.profile_version,
             entries[0][0].delivery.notes,
             [outcome for _, outcome, _ in entries],
             {outcome.record: held_back for _, outcome, held_back in entries},
+            corrected,
         )
-        for entry, _, _ in entries:
-            keys = store.list_open_keys(origin.food_bank_id, entry.contract.name)
-            corrected = find_accepted_keys(
-                connection, entry.contract, settings.accepted, origin, keys
-            )
-            store.release_keys(origin.food_bank_id, entry.contract.name, corrected)

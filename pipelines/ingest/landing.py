@@ -111,6 +111,9 @@ def list_ignored(landing: Path) -> list[str]:
                 f"{entry.name}/: a food bank's folder has a short name in lower case letters,"
                 " digits and underscores"
             )
+    for file in list_landing_files(landing):
+        if not os.access(file.path, os.R_OK):
+            found.append(f"{file.name}: this account may not read it")
     return found
 
 
@@ -129,7 +132,7 @@ def set_duplicates_aside(settings: Settings, store: DeliveryStore) -> None:
             pseudonymizer = load_pseudonymizer(settings, file.food_bank_id)
             content = _read_bytes(file)
             delivery_id = pseudonymizer.hash_content(content or b"")
-            if content is not None and store.has_file_of(delivery_id):
+            if content is not None and store.is_settled(delivery_id):
                 store.record_file(file.name, file.size, file.modified_ns, delivery_id, True)
 
 
@@ -142,7 +145,8 @@ def claim_landing(
 ) -> list[str]:
     """Claim every new landing file; give the identifiers of the new deliveries.
 
-    A file that cannot be read is set aside with its reason; the others go on. The reference rows
+    A file that cannot be read is set aside with its reason; the others go on. The same bytes sent
+    again, to the right folder or once a profile takes them, get another chance. The reference rows
     that a source profile carries arrive as deliveries of their own.
     """
     claimed: list[str] = []
@@ -161,7 +165,7 @@ def claim_landing(
         if content is None:
             continue
         delivery_id = keys[file.food_bank_id].hash_content(content)
-        if store.has_delivery(delivery_id):
+        if store.has_delivery(delivery_id) and not store.is_set_aside(delivery_id):
             # A run that stopped between the delivery and its file left the delivery without one.
             is_duplicate = store.has_file_of(delivery_id)
             store.record_file(file.name, file.size, file.modified_ns, delivery_id, is_duplicate)
@@ -201,10 +205,10 @@ def _claim_reference(
 
 
 def _read_bytes(file: LandingFile) -> bytes | None:
-    """The bytes of a landing file; None where it was changed or taken away since it was listed."""
+    """The bytes of a landing file; None where it may not be read or has changed meanwhile."""
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     with os.fdopen(descriptor, "rb") as handle:
         content = handle.read(MAX_BYTES + 1)

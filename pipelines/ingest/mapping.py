@@ -146,7 +146,21 @@ def redact(
     frame = table.frame.drop(dropped).with_columns(
         _hash_column(table.frame[name], pseudonymizer.hash_identity) for name in hashed
     )
+    if hashed:
+        frame = frame.with_columns(_withhold_shifted_rows(frame))
     return ParsedTable(frame, table.encoding, table.delimiter), dropped, bool(dropped or hashed)
+
+
+def _withhold_shifted_rows(frame: pl.DataFrame) -> list[pl.Expr]:
+    """In a file about people, a row that does not fit its header may hold a name in any cell."""
+    return [
+        pl.when(pl.col(READ_ERROR).is_null() | (pl.col(name) == ""))
+        .then(pl.col(name))
+        .otherwise(pl.format("[withheld, {} characters]", pl.col(name).str.len_chars()))
+        .alias(name)
+        for name in frame.columns
+        if name not in (SOURCE_LINE, READ_ERROR)
+    ]
 
 
 def _hash_column(values: pl.Series, hash_identity: Callable[[str], str]) -> pl.Series:

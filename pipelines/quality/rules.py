@@ -267,8 +267,9 @@ def compile_contract(
             Rule(
                 "not_in_the_future",
                 contract.date_column,
-                f"{local} > date {quote_text(today)}",
-                f"{today} or earlier",
+                # "Today" is of UTC: somewhere the next day has begun.
+                f"{local} > date {quote_text(today)} + 1",
+                f"{today}, the day after or earlier",
                 "lies in the future",
             )
         )

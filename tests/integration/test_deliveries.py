@@ -145,6 +145,7 @@ def test_people_are_never_written_in_clear(petite: DataFolder) -> None:
     )
     row = "C{0},1,2024-06-03T09:00:00,2024-06-04T09:00:00,S1,{1},3,1,RIZ,{2},Durand,0380112233\n"
     rows = [row.format(1, "FOYER-SECRET-7", "2.5"), row.format(2, "FOYER-SECRET-8", "lourd")]
+    rows.append("C3,1,2024-06-03T09:00:00,Durand FOYER-SECRET-9,S1,3,1,RIZ,2\n")
     petite.deliver("petite/parcels/colis.csv", header + "".join(rows))
     assert petite.collecto("refresh").status == 0
     assert petite.value("parcels", "2024-06", "petite") == 1
@@ -196,3 +197,19 @@ def test_a_second_food_bank_stands_beside_the_first_and_the_network_sums(
     assert [(row["scope_id"], row["value"]) for row in rows] == [
         ("autre", 0.16), ("petite", 0.16), ("network", 0.32)
     ]  # fmt: skip
+
+
+def test_a_file_set_aside_gets_another_chance_in_the_right_folder(petite: DataFolder) -> None:
+    text = "removal_id,line_no,removed_at,site_id,product_code,weight_kg,reason,destination\n"
+    text += "E1,1,2024-06-04T10:00:00,S1,POM,2,sorting,composting\n"
+    petite.deliver("petite/sorties/juin.csv", text)
+    assert petite.collecto("refresh").status == 3
+    petite.deliver("petite/removals/juin.csv", text)
+    answer = petite.collecto("refresh", "--json")
+    assert answer.status == 0, answer.out
+    assert petite.value("loss_share", "2024", "petite") == 0.0125
+    listed = petite.collecto("deliveries", "list", "--json").json
+    assert [row["source_name"] for row in listed if row["records"] == ["removals"]] == [
+        "removals/juin.csv"
+    ]
+    assert not [row for row in listed if row["state"] == "set_aside"]

@@ -34,7 +34,7 @@ def stored(folder: DataFolder) -> DataFolder:
     store.add_delivery("d2", "petite", "orders/b.csv", AT, None, None, "the file is empty")
     held = [QuarantinedRow(3, None, "O1|2", {"order_id": "O1", "ordered_kg": VALUE}, [RULE])]
     outcome = RecordOutcome("orders", "1.0.0", 3, 1, 2, 1, 12_500, {"last_date": "2024-06-20"})
-    store.record_judgement("d1", "own columns", [], [outcome], {"orders": held})
+    store.record_judgement("d1", "own columns", [], [outcome], {"orders": held}, {})
     store.record_file("petite/orders/a.csv", 1, 1, "d1", False)
     store.record_file("petite/orders/again.csv", 1, 1, "d1", True)
     store.close()

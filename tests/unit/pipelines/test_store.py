@@ -148,20 +148,36 @@ def test_the_lock_falls_with_an_error(settings: Settings) -> None:
 # states
 
 
-def add(store: DeliveryStore, delivery_id: str, reason: str | None = None) -> None:
-    archive = None if reason else f"petite/{delivery_id}.csv.zst"
+def add(
+    store: DeliveryStore,
+    delivery_id: str,
+    reason: str | None = None,
+    food_bank_id: str = "petite",
+) -> None:
+    archive = None if reason else f"{food_bank_id}/{delivery_id}.csv.zst"
     store.add_delivery(
-        delivery_id, "petite", f"orders/{delivery_id}.csv", AT, None, archive, reason
+        delivery_id, food_bank_id, f"orders/{delivery_id}.csv", AT, None, archive, reason
     )
 
 
 def judge(
-    store: DeliveryStore, delivery_id: str, *held_back: QuarantinedRow, accepted: int = 1
+    store: DeliveryStore,
+    delivery_id: str,
+    *held_back: QuarantinedRow,
+    accepted: int = 1,
+    corrected: dict[str, list[str]] | None = None,
 ) -> None:
     outcome = RecordOutcome(
         "orders", "1.0.0", accepted + len(held_back), 0, accepted, len(held_back), 2500, {"rows": 1}
     )
-    store.record_judgement(delivery_id, "own columns", [], [outcome], {"orders": list(held_back)})
+    store.record_judgement(
+        delivery_id,
+        "own columns",
+        [],
+        [outcome],
+        {"orders": list(held_back)},
+        corrected or {},
+    )
 
 
 def hold(key: str | None, line: int = 2) -> QuarantinedRow:
@@ -237,10 +253,13 @@ def test_rows_are_released_by_their_key_in_their_food_bank_and_record(
     add(store, "d1")
     judge(store, "d1", hold("O1|1"), hold("O2|1", 3), hold(None, 4), accepted=0)
     assert store.list_open_keys("petite", "orders") == ["O1|1", "O2|1"]
-    store.release_keys("grande", "orders", ["O1|1"])
-    store.release_keys("petite", "receipts", ["O1|1"])
+    add(store, "d2", food_bank_id="grande")
+    judge(store, "d2", corrected={"orders": ["O1|1"]})
+    add(store, "d3")
+    judge(store, "d3", corrected={"receipts": ["O1|1"]})
     assert store.list_open_keys("petite", "orders") == ["O1|1", "O2|1"]
-    store.release_keys("petite", "orders", ["O1|1", "O9|1"])
+    add(store, "d4")
+    judge(store, "d4", corrected={"orders": ["O1|1", "O9|1"]})
     assert store.list_open_keys("petite", "orders") == ["O2|1"]
     assert [row["status"] for row in store.list_quarantine()] == ["corrected", "open", "open"]
     assert len(store.list_quarantine("open")) == 2

@@ -69,6 +69,7 @@ def list_mutations(contract: Contract) -> list[Mutation]:
 
 # Breaking a rule over several columns of one row, by the name of the rule.
 BROKEN_ROWS: dict[tuple[str, str], dict[str, str]] = {
+    ("food_banks", "timezone_exists"): {"timezone": "Mars/Olympus"},
     ("partners", "active_to_after_active_from"): {"active_to": "2022-12-31"},
     ("suppliers", "active_to_after_active_from"): {"active_to": "2022-12-31"},
     ("receipts", "refused_at_dock_within_weight"): {"refused_at_dock_kg": "12.501"},
@@ -197,11 +198,11 @@ def test_a_row_that_does_not_fit_its_header_is_held_back_for_that(judge: Judge) 
     assert judged.held_back[0].rules[0]["message"] == reason
 
 
-def test_an_event_of_tomorrow_is_held_back_and_one_of_today_is_not(judge: Judge) -> None:
+def test_an_event_later_than_the_day_that_begins_somewhere_is_held_back(judge: Judge) -> None:
     rows = [
-        good_row("removals", removal_id="E1", removed_at="2024-06-26T23:59:59"),
-        good_row("removals", removal_id="E2", removed_at="2024-06-27T00:00:00"),
-        good_row("removals", removal_id="E3", removed_at="2024-06-26T22:00:00Z"),
+        good_row("removals", removal_id="E1", removed_at="2024-06-27T23:59:59"),
+        good_row("removals", removal_id="E2", removed_at="2024-06-28T00:00:00"),
+        good_row("removals", removal_id="E3", removed_at="2024-06-27T22:00:00Z"),
     ]
     judged = judge("removals", rows)
     assert [row.source_line for row in judged.held_back] == [3, 4]
