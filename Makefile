@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 PORT ?= 8501
+COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
@@ -35,7 +36,7 @@ demo: install ## Demonstration records -> refresh -> dashboards on 127.0.0.1:850
 	@$(BIN)/collecto refresh
 	@if [ "$(SERVE)" != 0 ]; then $(BIN)/collecto serve --port $(PORT); fi
 
-test: install system-packages lint ## Lint, types and every test
+test: install system-packages check-lock lint ## Lint, types and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-quick: install ## Tests without a browser and without the whole demonstration
@@ -64,10 +65,10 @@ screenshots: install system-packages ## Screenshots of every page at 1366 and 37
 	@$(BIN)/python -m tests.browser.screenshots
 
 lock: install ## Compile requirements.lock again
-	@$(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+	@$(COMPILE_LOCK) -o requirements.lock
 
 check-lock: install ## Check that requirements.lock fits pyproject.toml
-	@$(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock --no-upgrade && git diff --exit-code requirements.lock
+	@copy=$$(mktemp) && cp requirements.lock $$copy && $(COMPILE_LOCK) -o $$copy && { cmp -s $$copy requirements.lock || { echo "requirements.lock does not fit pyproject.toml: make lock"; exit 1; }; }
 
 clean: ## Remove .venv, data and caches
 	@rm -rf $(VENV) data .mypy_cache .ruff_cache dbt_project/target dbt_project/logs screenshots

@@ -1,0 +1,60 @@
+"""Screenshots of every page at 1366 and 375 px, to look at: `make screenshots`.
+
+Serves the published data of the data folder (`COLLECTO_DATA_DIR`, default ./data) and writes PNG
+files into `screenshots/`.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from pipelines.settings import PROJECT_DIR, load_settings
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, stretch_to_page, wait_for_page
+
+PAGES = {"essentiel": "/", "mise-a-disposition": "/mise-a-disposition"}
+WIDTHS = (1366, 375)
+
+
+def main() -> int:
+    """Write the screenshots; exit status 1 where nothing is published."""
+    published = load_settings().published
+    if not (published / "CURRENT").is_file():
+        sys.stderr.write(f"nothing is published in {published}; run `make demo SERVE=0` first\n")
+        return 1
+    folder = PROJECT_DIR / "screenshots"
+    folder.mkdir(exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        take_screenshots(f"http://127.0.0.1:{port}", folder)
+        server.terminate()
+    return 0
+
+
+def take_screenshots(site: str, folder: Path) -> None:
+    """Write `<page>-<language>-<width>.png` for every page, language and width."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        for name, path in PAGES.items():
+            for language in ("fr", "en"):
+                for width in WIDTHS:
+                    page = browser.new_page(viewport={"width": width, "height": 900})
+                    page.goto(f"{site}{path}?lang={language}")
+                    wait_for_page(page)
+                    stretch_to_page(page, width)
+                    page.screenshot(path=folder / f"{name}-{language}-{width}.png", full_page=True)
+                    page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
