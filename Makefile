@@ -37,7 +37,7 @@ demo: install ## Demonstration records -> refresh -> dashboards on 127.0.0.1:850
 	@if [ "$(SERVE)" != 0 ]; then $(BIN)/collecto serve --port $(PORT); fi
 
 test: install system-packages check-lock lint ## Lint, types and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-quick: install ## Tests without a browser and without the whole demonstration
 	@$(BIN)/python -m pytest -m "not browser and not slow"
