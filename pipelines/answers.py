@@ -62,7 +62,11 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
     if as_json:
         print_json(summary.as_json())
         return
-    if not summary.deliveries and not summary.is_new and not summary.refused:
+    is_idle = not summary.deliveries and not summary.is_new and not summary.refused
+    if is_idle and summary.is_rebuild:
+        console.print(f"Built from nothing. Publication {summary.publication_id} stands, the same.")
+        return
+    if is_idle:
         console.print(f"Nothing new. Publication {summary.publication_id or 'none yet'} stands.")
         return
     table = Table(box=None, show_header=False, pad_edge=False)

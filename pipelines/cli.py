@@ -93,6 +93,21 @@ def refresh(food_bank: FoodBanks = None, as_json: AsJson = False) -> None:
     raise typer.Exit(summary.exit_status)
 
 
+@app.command(epilog="Example: collecto rebuild --json")
+def rebuild(as_json: AsJson = False) -> None:
+    """The same from raw, from nothing: every accepted row, with the verdicts that were given.
+
+    The former warehouse is kept until the new one is finished. Exit status as `refresh`.
+    """
+    from pipelines import answers, runs
+
+    settings = load_settings()
+    with answers.show_progress("Building from nothing", as_json) as report:
+        summary = runs.refresh(settings, is_rebuild=True, on_progress=report)
+    answers.print_refresh(summary, as_json)
+    raise typer.Exit(summary.exit_status)
+
+
 @app.command(epilog="Example: collecto status --json")
 def status(as_json: AsJson = False) -> None:
     """Deliveries by state, lines to correct, what is late, the publication and its age."""

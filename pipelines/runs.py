@@ -1,4 +1,4 @@
-"""Runs the job `refresh` in this process: decides whether there is work, reports what was done.
+"""Runs the jobs `refresh` and `rebuild` in this process; says what there is to do, what was done.
 
 Between the command line and `defs`. The decision comes before Dagster, dbt and Great Expectations
 are imported: where nothing is new it takes no more than reading names and hashes.
@@ -42,6 +42,7 @@ class RefreshSummary:
     publication_id: str | None
     is_new: bool
     refused: list[str]
+    is_rebuild: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -66,10 +67,12 @@ def refresh(
     *,
     food_banks: tuple[str, ...] = (),
     marts: Mapping[str, Contract] | None = None,
+    is_rebuild: bool = False,
     on_progress: Callable[[str], None] = lambda step: None,
 ) -> RefreshSummary:
-    """Claim, judge, include, build, audit and publish what is new.
+    """Claim, judge, include, build, audit and publish what is new; `is_rebuild`: all of it.
 
+    A rebuild makes the warehouse again from every accepted row, with the verdicts that were given.
     Raises StoreBusyError where another refresh is at work, SettingsError without a key,
     RefreshFailedError where a step failed before the audit.
     """
@@ -79,15 +82,23 @@ def refresh(
         if has_new_files(settings, store):
             load_pseudonymizer(settings, "")
             set_duplicates_aside(settings, store)
-        if not _has_work(settings, store):
+        is_empty = not store.list_deliveries() and not has_new_files(settings, store)
+        if is_empty or not (is_rebuild or _has_work(settings, store)):
             return _summarise(settings, store, last_arrival, duplicates, False)
     before = (read_pointer(settings.published) or {}).get("publication_id")
     refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:
-        error = _execute(settings, epoch, food_banks, marts or load_marts(), on_progress)
+        error = _execute(
+            settings,
+            "rebuild" if is_rebuild else "refresh",
+            epoch,
+            food_banks,
+            marts or load_marts(),
+            on_progress,
+        )
     with open_store(settings) as store:
         after = (read_pointer(settings.published) or {}).get("publication_id")
-        summary = _summarise(settings, store, last_arrival, duplicates, before != after)
+        summary = _summarise(settings, store, last_arrival, duplicates, before != after, is_rebuild)
     refused_at = (read_refusal(settings.published) or {}).get("refused_at")
     if error and refused_at in (None, refused_before):
         raise RefreshFailedError(error)
@@ -107,7 +118,12 @@ def _last_arrival(store: DeliveryStore) -> int:
 
 
 def _summarise(
-    settings: Settings, store: DeliveryStore, last_arrival: int, duplicates: int, is_new: bool
+    settings: Settings,
+    store: DeliveryStore,
+    last_arrival: int,
+    duplicates: int,
+    is_new: bool,
+    is_rebuild: bool = False,
 ) -> RefreshSummary:
     deliveries = [entry for entry in store.list_deliveries() if entry.arrival_no > last_arrival]
     outcomes = [row for row in store.list_outcomes() if row["arrival_no"] > last_arrival]
@@ -125,6 +141,7 @@ def _summarise(
         publication_id=(read_pointer(settings.published) or {}).get("publication_id"),
         is_new=is_new,
         refused=list(refusal["reasons"]) if refusal else [],
+        is_rebuild=is_rebuild,
     )
 
 
@@ -138,6 +155,7 @@ def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
 
 def _execute(
     settings: Settings,
+    job_name: str,
     epoch: int,
     food_banks: tuple[str, ...],
     marts: Mapping[str, Contract],
@@ -149,13 +167,14 @@ def _execute(
     import dagster as dg
 
     from pipelines.definitions import build_defs
-    from pipelines.defs.resources import Writer
+    from pipelines.defs.resources import WRITER_POOL, Writer
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
-    writer = Writer(settings, epoch, food_banks, marts, on_progress)
-    job = build_defs(writer=writer).resolve_job_def("refresh")
+    writer = Writer(settings, epoch, food_banks, marts, on_progress, job_name == "rebuild")
+    job = build_defs(writer=writer).resolve_job_def(job_name)
     instance: DagsterInstance
     with dg.DagsterInstance.get() as instance:
+        _end_killed_runs(instance, WRITER_POOL)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -169,7 +188,20 @@ def _execute(
             cause = data.error.cause or data.error if data.error else None
             message = cause.message if cause else str(event.message)
             return re.sub(r"^[\w.]+(Error|Exception|Failure): ", "", message.strip())
-    return "the job refresh failed"
+    return f"the job {job_name} failed"
+
+
+def _end_killed_runs(instance: DagsterInstance, pool: str) -> None:
+    """End runs whose process was killed: they would keep their slot of the pool for ever.
+
+    Called by the holder of the writer's lock, so that no other run of the pool is alive.
+    """
+    slots = instance.event_log_storage.get_concurrency_info(pool)
+    for run_id in slots.active_run_ids | slots.pending_run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run, "the process of this run was killed")
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def prepare_dagster_home(settings: Settings) -> None:
