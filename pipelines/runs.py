@@ -16,8 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.loader import Contract, load_marts
-from data_contracts.publications import read_pointer, read_refusal
+from data_contracts.loader import Contract, load_marts, load_register
+from data_contracts.publications import (
+    PublicationError,
+    open_publication,
+    read_pointer,
+    read_refusal,
+)
 from pipelines.ingest.landing import has_new_files, set_duplicates_aside
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
@@ -256,3 +261,23 @@ def _describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> li
         }
         for (food_bank, record), date in sorted(last.items())
     ]
+
+
+def explain_indicator(settings: Settings, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Published rows of one indicator, each with `explain`: how it comes from delivered files.
+
+    Raises PublicationError where the data folder has no build to walk through.
+    """
+    from pipelines.warehouse.explain import Explainer
+
+    if not rows:
+        return rows
+    indicator = load_register()[rows[0]["indicator_code"]]
+    publication = open_publication(settings.published, rows[0]["publication_id"])
+    try:
+        explainer = Explainer(settings, publication, indicator)
+    except FileNotFoundError as error:
+        raise PublicationError(
+            f"{error.filename} is missing: models cannot be walked; `collecto rebuild` writes it"
+        ) from error
+    return [{**row, "explain": explainer.explain(row)} for row in rows]
