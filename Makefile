@@ -5,13 +5,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
+LINES ?= 1e5
 PORT ?= 8501
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-quick lint format dev dashboards docs screenshots lock check-lock clean system-packages
+.PHONY: help install demo test test-quick lint format dev dashboards bench docs screenshots lock check-lock clean system-packages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +61,12 @@ dev: install ## Dagster's pages and daemon on 127.0.0.1:3000
 
 dashboards: install ## Dashboards on 127.0.0.1:8501
 	@$(BIN)/collecto serve --port $(PORT)
+
+bench: install ## Speed beside the hand-written limit (LINES="1e5 1e6 1e7": sizes)
+	@$(BIN)/python benchmarks/run.py $(LINES)
+
+docs: install ## Pages of indicators from the register, dbt's docs into the data folder
+	@$(BIN)/python -m pipelines.warehouse.document
 
 screenshots: install system-packages ## Screenshots of every page at 1366 and 375 px into screenshots/
 	@$(BIN)/python -m tests.browser.screenshots

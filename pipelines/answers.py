@@ -68,7 +68,11 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
         return
     for ignored in summary.ignored:
         console.print(f"Not read: {ignored}")
-    if not summary.deliveries and not summary.is_new and not summary.refused:
+    is_idle = not summary.deliveries and not summary.is_new and not summary.refused
+    if is_idle and summary.is_rebuild:
+        console.print(f"Built from nothing. Publication {summary.publication_id} stands, the same.")
+        return
+    if is_idle:
         stands = f"Publication {summary.publication_id} stands."
         console.print(f"Nothing new. {stands if summary.publication_id else NOTHING_YET}")
         return
@@ -138,8 +142,49 @@ def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
             _show(row["data_date"]),
         )
     console.print(table)
+    for row in rows:
+        if "explain" in row:
+            print_explanation(row)
     if any(row["is_demonstration"] for row in rows):
         console.print("Demonstration records: not real figures.")
+
+
+def print_explanation(row: dict[str, Any]) -> None:
+    """Print one row's way from the value to delivered files."""
+    explained = row["explain"]
+    console.print(f"\n{row['scope_id']}: {row['indicator_code']} = {explained['formula']}",
+                  markup=False)  # fmt: skip
+    for side in ("numerator", "denominator"):
+        if explained[side]:
+            amount = _show(explained[side]["amount"])
+            console.print(f"  {side} {explained[side]['measure']}: {amount}", markup=False)
+    for level in explained["levels"]:
+        verdict = "agrees" if level["agrees"] else "DIFFERS"
+        console.print(f"  {level['level']}: published {_show(level['published'])}, from below"
+                      f" {_show(level['found'])}: {verdict}", markup=False)  # fmt: skip
+    console.print(f"  mart {explained['mart']}, method version {explained['method_version']}")
+    layers: dict[str, list[str]] = {}
+    for model in explained["models"]:
+        layers.setdefault(model["layer"], []).append(model["name"])
+    for layer, names in layers.items():
+        console.print(f"  {layer}: {', '.join(names)}", markup=False)
+    for factor in explained["factors"]:
+        console.print(
+            f"  factor {factor['factor_id']} {factor['value']} {factor['unit']}"
+            f" [{factor['source']} {factor['source_row_id']}]:"
+            f" {_show(factor['activity_quantity'])} {factor['activity_unit']},"
+            f" {_show(factor['kg_co2e'])} kgCO2e",
+            markup=False,
+        )
+    table = Table(box=None, pad_edge=False)
+    for name in ("measure", "file", "record", "rows", "kg"):
+        table.add_column(name, overflow="fold")
+    for file in explained["delivered_files"]:
+        name = f"{file['food_bank_id']}/{file['source_name']}"
+        table.add_row(file["measure"], name, file["record"], str(file["rows"]), _show(file["kg"]))
+    console.print(table)
+    for sentence in explained["not_walked"]:
+        console.print(f"  Not walked: {sentence}.", markup=False)
 
 
 def _show(value: Any) -> str:

@@ -93,6 +93,21 @@ def refresh(food_bank: FoodBanks = None, as_json: AsJson = False) -> None:
     raise typer.Exit(summary.exit_status)
 
 
+@app.command(epilog="Example: collecto rebuild --json")
+def rebuild(as_json: AsJson = False) -> None:
+    """The same from raw, from nothing: every accepted row, with the verdicts that were given.
+
+    The former warehouse is kept until the new one is finished. Exit status as `refresh`.
+    """
+    from pipelines import answers, runs
+
+    settings = load_settings()
+    with answers.show_progress("Building from nothing", as_json) as report:
+        summary = runs.refresh(settings, is_rebuild=True, on_progress=report)
+    answers.print_refresh(summary, as_json)
+    raise typer.Exit(summary.exit_status)
+
+
 @app.command(epilog="Example: collecto status --json")
 def status(as_json: AsJson = False) -> None:
     """Deliveries by state, lines to correct, what is late, the publication and its age."""
@@ -103,7 +118,8 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command(
     epilog="Examples: collecto indicator households_helped --period 2024-to-date --json;"
-    " collecto indicator orders --period 2023-09..2023-12"
+    " collecto indicator orders --period 2023-09..2023-12;"
+    " collecto indicator tonnes_received --period 2023-11 --explain"
 )
 def indicator(
     code: Annotated[str, typer.Argument(help="Code of the indicator in the register.")],
@@ -118,10 +134,13 @@ def indicator(
     by: Annotated[
         str | None, typer.Option(help="`territory`: also the part of each territory.")
     ] = None,
+    is_explained: Annotated[
+        bool, typer.Option("--explain", help="Down to measures, models, delivered files, factors.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The value of an indicator as published, with numerator, denominator and data date."""
-    from pipelines import answers
+    from pipelines import answers, runs
     from pipelines.publish.figures import FigureError, read_indicator
 
     settings = load_settings()
@@ -131,6 +150,8 @@ def indicator(
         )
     except FigureError as error:
         raise UsageError(str(error)) from error
+    if is_explained:
+        rows = runs.explain_indicator(settings, rows)
     answers.print_indicator(rows, as_json)
 
 

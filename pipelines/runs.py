@@ -1,4 +1,4 @@
-"""Runs the job `refresh` in this process: decides whether there is work, reports what was done.
+"""Runs the jobs `refresh` and `rebuild` in this process; says what there is to do, what was done.
 
 Between the command line and `defs`. The decision comes before Dagster, dbt and Great Expectations
 are imported: where nothing is new it takes no more than reading names and hashes.
@@ -16,8 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.loader import Contract, load_marts
-from data_contracts.publications import read_pointer, read_refusal
+from data_contracts.loader import Contract, load_marts, load_register
+from data_contracts.publications import (
+    PublicationError,
+    open_publication,
+    read_pointer,
+    read_refusal,
+)
 from pipelines.ingest.landing import has_new_files, list_ignored, set_duplicates_aside
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
@@ -46,6 +51,7 @@ class RefreshSummary:
     is_new: bool
     refused: list[str]
     ignored: list[str] = field(default_factory=list)
+    is_rebuild: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -71,10 +77,12 @@ def refresh(
     *,
     food_banks: tuple[str, ...] = (),
     marts: Mapping[str, Contract] | None = None,
+    is_rebuild: bool = False,
     on_progress: Callable[[str], None] = lambda step: None,
 ) -> RefreshSummary:
-    """Claim, judge, include, build, audit and publish what is new.
+    """Claim, judge, include, build, audit and publish what is new; `is_rebuild`: all of it.
 
+    A rebuild makes the warehouse again from every accepted row, with the verdicts that were given.
     Raises StoreBusyError where another refresh is at work, SettingsError without a key,
     RefreshFailedError where a step failed before the audit.
     """
@@ -84,15 +92,23 @@ def refresh(
         if has_new_files(settings, store):
             load_pseudonymizer(settings, "")
             set_duplicates_aside(settings, store)
-        if not _has_work(settings, store):
+        is_empty = not store.list_deliveries() and not has_new_files(settings, store)
+        if is_empty or not (is_rebuild or _has_work(settings, store)):
             return _summarise(settings, store, last_arrival, duplicates, False)
     before = (read_pointer(settings.published) or {}).get("publication_id")
     refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:
-        error = _execute(settings, epoch, food_banks, marts or load_marts(), on_progress)
+        error = _execute(
+            settings,
+            "rebuild" if is_rebuild else "refresh",
+            epoch,
+            food_banks,
+            marts or load_marts(),
+            on_progress,
+        )
     with open_store(settings) as store:
         after = (read_pointer(settings.published) or {}).get("publication_id")
-        summary = _summarise(settings, store, last_arrival, duplicates, before != after)
+        summary = _summarise(settings, store, last_arrival, duplicates, before != after, is_rebuild)
     refused_at = (read_refusal(settings.published) or {}).get("refused_at")
     if error and refused_at in (None, refused_before):
         raise RefreshFailedError(error)
@@ -112,7 +128,12 @@ def _last_arrival(store: DeliveryStore) -> int:
 
 
 def _summarise(
-    settings: Settings, store: DeliveryStore, last_arrival: int, duplicates: int, is_new: bool
+    settings: Settings,
+    store: DeliveryStore,
+    last_arrival: int,
+    duplicates: int,
+    is_new: bool,
+    is_rebuild: bool = False,
 ) -> RefreshSummary:
     deliveries = [entry for entry in store.list_deliveries() if entry.arrival_no > last_arrival]
     outcomes = [row for row in store.list_outcomes() if row["arrival_no"] > last_arrival]
@@ -131,6 +152,7 @@ def _summarise(
         is_new=is_new,
         refused=list(refusal["reasons"]) if refusal else [],
         ignored=list_ignored(settings.landing),
+        is_rebuild=is_rebuild,
     )
 
 
@@ -144,6 +166,7 @@ def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
 
 def _execute(
     settings: Settings,
+    job_name: str,
     epoch: int,
     food_banks: tuple[str, ...],
     marts: Mapping[str, Contract],
@@ -155,13 +178,14 @@ def _execute(
     import dagster as dg
 
     from pipelines.definitions import build_defs
-    from pipelines.defs.resources import Writer
+    from pipelines.defs.resources import WRITER_POOL, Writer
 
     logging.getLogger("dagster").setLevel(logging.ERROR)
-    writer = Writer(settings, epoch, food_banks, marts, on_progress)
-    job = build_defs(writer=writer).resolve_job_def("refresh")
+    writer = Writer(settings, epoch, food_banks, marts, on_progress, job_name == "rebuild")
+    job = build_defs(writer=writer).resolve_job_def(job_name)
     instance: DagsterInstance
     with dg.DagsterInstance.get() as instance:
+        _end_killed_runs(instance, WRITER_POOL)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -175,7 +199,20 @@ def _execute(
             cause = data.error.cause or data.error if data.error else None
             message = cause.message if cause else str(event.message)
             return re.sub(r"^[\w.]+(Error|Exception|Failure): ", "", message.strip())
-    return "the job refresh failed"
+    return f"the job {job_name} failed"
+
+
+def _end_killed_runs(instance: DagsterInstance, pool: str) -> None:
+    """End runs whose process was killed: they would keep their slot of the pool for ever.
+
+    Called by the holder of the writer's lock, so that no other run of the pool is alive.
+    """
+    slots = instance.event_log_storage.get_concurrency_info(pool)
+    for run_id in slots.active_run_ids | slots.pending_run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run, "the process of this run was killed")
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -230,3 +267,23 @@ def _describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> li
         }
         for (food_bank, record), date in sorted(last.items())
     ]
+
+
+def explain_indicator(settings: Settings, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Published rows of one indicator, each with `explain`: how it comes from delivered files.
+
+    Raises PublicationError where the data folder has no build to walk through.
+    """
+    from pipelines.warehouse.explain import Explainer
+
+    if not rows:
+        return rows
+    indicator = load_register()[rows[0]["indicator_code"]]
+    publication = open_publication(settings.published, rows[0]["publication_id"])
+    try:
+        explainer = Explainer(settings, publication, indicator)
+    except FileNotFoundError as error:
+        raise PublicationError(
+            f"{error.filename} is missing: models cannot be walked; `collecto rebuild` writes it"
+        ) from error
+    return [{**row, "explain": explainer.explain(row)} for row in rows]

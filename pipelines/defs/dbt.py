@@ -11,11 +11,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.defs.resources import WRITER_POOL, Writer
-from pipelines.publish.identity import describe_inputs, make_publication_id
+from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
 from pipelines.publish.pointer import refuse_draft
 from pipelines.settings import load_settings, now
 from pipelines.store import open_store
-from pipelines.warehouse.build import NodeResult, ensure_manifest, run_build, write_inputs
+from pipelines.warehouse.build import NodeResult, build_warehouse, ensure_manifest, write_inputs
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -50,7 +50,12 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         with open_store(settings) as store:
             outcomes = store.list_outcomes()
             write_inputs(settings, outcomes)
-            results = run_build(settings, on_result=lambda name: writer.report(f"Building {name}"))
+            results = build_warehouse(
+                settings,
+                hash_project(),
+                is_from_nothing=writer.is_rebuild,
+                on_result=lambda name: writer.report(f"Building {name}"),
+            )
             yield from _report(context, results)
             failed = [f"{node.name}: {node.message}" for node in results if node.has_failed]
             if failed:

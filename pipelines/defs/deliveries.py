@@ -24,6 +24,8 @@ from pipelines.ingest.parsing import UnreadableError
 from pipelines.quality.judge import (
     DeliveredRows,
     Origin,
+    accepted_path,
+    count_accepted,
     find_accepted_keys,
     judge_rows,
     read_context,
@@ -65,6 +67,8 @@ def deliveries(
             writer.settings, store, profiles, list(writer.food_banks), writer.report
         )
         judge_stored(writer.settings, store, profiles, writer.report)
+        if writer.is_rebuild:
+            restore_accepted(writer.settings, store, profiles)
         outcomes = [row for row in store.list_outcomes() if row["delivery_id"] in set(claimed)]
     context.log.info(f"{len(claimed)} new deliveries")
     for record in load_records():
@@ -139,9 +143,19 @@ def _map_delivery(
     profiles: dict[str, SourceProfile],
 ) -> list[MappedDelivery]:
     """Map every record of a delivery, or set it aside whole with its reason."""
-    assert delivery.archive is not None
     profile = profiles.get(delivery.food_bank_id)
     version = profile.version if profile and targets[0].profile else "own columns"
+    try:
+        return _map_targets(settings, delivery, targets, version)
+    except UnreadableError as error:
+        store.set_aside(delivery.delivery_id, str(error))
+        return []
+
+
+def _map_targets(
+    settings: Settings, delivery: Delivery, targets: list[Target], profile_version: str
+) -> list[MappedDelivery]:
+    assert delivery.archive is not None
     origin = Origin(
         delivery.food_bank_id,
         delivery.delivery_id,
@@ -149,18 +163,14 @@ def _map_delivery(
         delivery.received_at,
         delivery.sent_at,
         delivery.arrival_no,
-        version,
+        profile_version,
     )
     mapped = []
-    try:
-        for target in targets:
-            table = read_archive(settings, delivery.archive, target)
-            rows = map_rows(table, target, delivery.food_bank_id)
-            delivered = DeliveredRows(origin, rows.frame, rows.rows_filtered)
-            mapped.append(MappedDelivery(delivery, rows.contract, delivered))
-    except UnreadableError as error:
-        store.set_aside(delivery.delivery_id, str(error))
-        return []
+    for target in targets:
+        table = read_archive(settings, delivery.archive, target)
+        rows = map_rows(table, target, delivery.food_bank_id)
+        delivered = DeliveredRows(origin, rows.frame, rows.rows_filtered)
+        mapped.append(MappedDelivery(delivery, rows.contract, delivered))
     return mapped
 
 
@@ -209,4 +219,57 @@ def _judge_batch(
             [outcome for _, outcome, _ in entries],
             {outcome.record: held_back for _, outcome, held_back in entries},
             corrected,
+        )
+
+
+class VerdictError(Exception):
+    """Accepted rows are gone and cannot be made again as they were judged."""
+
+
+def restore_accepted(
+    settings: Settings, store: DeliveryStore, profiles: dict[str, SourceProfile]
+) -> None:
+    """Write accepted rows that are gone again, from raw, as they were judged.
+
+    A verdict is given once: VerdictError where today's contracts and profiles give another one.
+    """
+    verdicts = {
+        (row["delivery_id"], row["record"]): row
+        for row in store.list_outcomes()
+        if count_accepted(settings.accepted, row) != row["rows_accepted"]
+    }
+    gone = {delivery_id for delivery_id, _ in verdicts}
+    waiting = [
+        (delivery, _find_targets(delivery, profiles.get(delivery.food_bank_id)))
+        for delivery in store.list_deliveries("judged", "included")
+        if delivery.delivery_id in gone
+    ]
+    waiting.sort(key=lambda pair: (pair[1][0].contract.judge_order, pair[0].arrival_no))
+    with duckdb.connect() as connection:
+        for delivery, targets in waiting:
+            version = str(delivery.profile_version)
+            for entry in _map_targets(settings, delivery, targets, version):
+                verdict = verdicts.get((delivery.delivery_id, entry.contract.name))
+                if verdict is not None:
+                    _restore_rows(settings, connection, entry, verdict)
+
+
+def _restore_rows(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    entry: MappedDelivery,
+    verdict: dict[str, object],
+) -> None:
+    contract, origin = entry.contract, entry.rows.origin
+    context = read_context(connection, settings.accepted, origin.food_bank_id)
+    [(outcome, _)] = judge_rows(
+        connection, contract, [entry.rows], context, settings.accepted, settings.today()
+    )
+    names = ("contract_version", "rows_accepted", "rows_quarantined", "grams_accepted")
+    if any(getattr(outcome, name) != verdict[name] for name in names):
+        accepted_path(settings.accepted, contract, origin).unlink(missing_ok=True)
+        raise VerdictError(
+            f"the accepted rows of {origin.food_bank_id}/{origin.source_name} ({contract.name}) are"
+            " gone, and today's contracts judge the file otherwise than when it came; restore"
+            " the folder `accepted` from a backup"
         )

@@ -20,7 +20,7 @@ class Writer:
     """The right to write in a data folder, as long as `epoch` is the last one.
 
     `food_banks` limits what is claimed (empty: all); `marts` are the contracts to audit
-    against; `report` is told what is being done.
+    against; `report` is told what is being done; `is_rebuild`: the warehouse is built from nothing.
     """
 
     settings: Settings
@@ -28,13 +28,15 @@ class Writer:
     food_banks: tuple[str, ...] = ()
     marts: Mapping[str, Contract] = field(default_factory=load_marts)
     report: Callable[[str], None] = lambda step: None
+    is_rebuild: bool = False
 
 
 @dg.resource(description="Holds the lock of the data folder while the run lasts")
-def hold_writer(_: dg.InitResourceContext) -> Iterator[Writer]:
+def hold_writer(context: dg.InitResourceContext) -> Iterator[Writer]:
     settings = load_settings()
+    is_rebuild = context.run is not None and context.run.job_name == "rebuild"
     with hold_writer_lock(settings) as epoch:
-        yield Writer(settings, epoch)
+        yield Writer(settings, epoch, is_rebuild=is_rebuild)
 
 
 @dg.definitions

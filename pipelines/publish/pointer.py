@@ -37,8 +37,8 @@ def publish_draft(
 ) -> Path:
     """Turn an audited draft into the current publication; give its folder.
 
-    Raises AuditError where a file is not the audited one or a check failed, StaleEpochError where
-    a later refresh took over.
+    Raises AuditError where a file is not the audited one, a check failed, or the same inputs gave
+    other bytes before (which refuses the draft), StaleEpochError where a later refresh took over.
     """
     draft = draft_folder(settings, publication_id)
     drafted, checks = read_audit(settings, publication_id)
@@ -64,6 +64,7 @@ def publish_draft(
     folder = settings.published / publication_id
     _seal(draft)
     if folder.exists():
+        _require_same(settings, publication_id, at)
         _discard(draft)
     else:
         draft.rename(folder)
@@ -84,6 +85,21 @@ def publish_draft(
     )
     _append_log(settings, {"event": "published", "publication_id": publication_id, "at": at})
     return folder
+
+
+def _require_same(settings: Settings, publication_id: str, at: datetime) -> None:
+    """Refuse a draft that is not byte for byte the publication of the same inputs."""
+    draft, folder = draft_folder(settings, publication_id), settings.published / publication_id
+    drafted, standing = (
+        {path.relative_to(root): hash_file(path) for path in root.rglob("*") if path.is_file()}
+        for root in (draft, folder)
+    )
+    names = drafted.keys() | standing.keys()
+    other = sorted(str(name) for name in names if drafted.get(name) != standing.get(name))
+    if other:
+        reason = f"{', '.join(other)}: the same inputs gave other bytes when they were published"
+        refuse_draft(settings, publication_id, at, [reason])
+        raise AuditError(reason)
 
 
 def refuse_draft(

@@ -177,6 +177,13 @@ def accepted_path(accepted: Path, contract: Contract, origin: Origin) -> Path:
     return accepted / contract.name / f"{origin.food_bank_id}-{origin.delivery_id}.parquet"
 
 
+def count_accepted(accepted: Path, verdict: Mapping[str, Any]) -> int:
+    """How many accepted rows of one record of one delivery are stored."""
+    name = f"{verdict['food_bank_id']}-{verdict['delivery_id']}.parquet"
+    path = accepted / verdict["record"] / name
+    return int(pq.read_metadata(path).num_rows) if path.is_file() else 0
+
+
 def _judging_sql(compiled: CompiledContract, columns: list[str]) -> str:
     join = ""
     if "factors." in compiled.select_typed:

@@ -1,7 +1,8 @@
 """Runs dbt in this process and gives its results as plain values.
 
-`write_inputs` says which deliveries count and what the register holds; `run_build` builds models
-and runs data tests (unit tests of models run with the test suite, not at night).
+`write_inputs` says which deliveries count and what the register holds; `build_warehouse` adds what
+is new, or builds everything from nothing in a new database; `run_build` builds models and runs data
+tests (unit tests of models run with the test suite, not at night).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import polars as pl
 
 from data_contracts.loader import load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
-from pipelines.store import write_atomically, write_json
+from pipelines.store import sync_folder, write_atomically, write_json
 
 PARSED_PROJECT = DBT_PROJECT_DIR / "target" / "partial_parse.msgpack"
 
@@ -138,10 +140,14 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
 
 
 def run_dbt(
-    settings: Settings, arguments: list[str], on_event: Callable[[Any], None] = lambda event: None
+    settings: Settings,
+    arguments: list[str],
+    on_event: Callable[[Any], None] = lambda event: None,
+    target: Path | None = None,
 ) -> Any:
     """Run one dbt command in this process; give dbt's result object.
 
+    `target`: where its files go, by default those of the last build (see `target_dir`).
     Raises WarehouseError where dbt itself failed (not where a model or test did).
     """
     from dbt.cli.main import dbtRunner
@@ -150,7 +156,7 @@ def run_dbt(
     common = [
         "--project-dir", str(DBT_PROJECT_DIR),
         "--profiles-dir", str(DBT_PROJECT_DIR),
-        "--target-path", str(target_dir(settings)),
+        "--target-path", str(target or target_dir(settings)),
         "--log-path", str(settings.warehouse_dir / "logs"),
         "--quiet",
     ]  # fmt: skip
@@ -239,6 +245,77 @@ def run_build(
     tests = {node.name: not node.has_failed for node in nodes if node.resource_type == "test"}
     write_json(settings.warehouse_dir / "test_results.json", tests)
     return nodes
+
+
+def build_warehouse(
+    settings: Settings,
+    code: dict[str, str],
+    *,
+    is_from_nothing: bool = False,
+    on_result: Callable[[str], None] = lambda name: None,
+) -> list[NodeResult]:
+    """Add pending deliveries to the warehouse; give a result per node.
+
+    `code`: hashes of the project. Where the last finished build was made by other code or reference
+    data, or `is_from_nothing`, everything is built in a new database, and the former one is kept
+    until the new one is finished. A build that stopped half-way is simply run again.
+    """
+    _put_former_back(settings)
+    is_full = is_from_nothing or _read_finished(settings) != code
+    if is_full:
+        _set_former_aside(settings)
+    nodes = run_build(settings, is_full_refresh=is_full, on_result=on_result)
+    if not any(node.has_failed for node in nodes):
+        _former_file(settings).unlink(missing_ok=True)
+        write_json(_finished_file(settings), {"code": code})
+    return nodes
+
+
+def _finished_file(settings: Settings) -> Path:
+    """Says by which code the last finished build was made."""
+    return settings.warehouse_dir / "finished_build.json"
+
+
+def _read_finished(settings: Settings) -> dict[str, str] | None:
+    try:
+        text = _finished_file(settings).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    code: dict[str, str] = json.loads(text)["code"]
+    return code if settings.warehouse_file.exists() else None
+
+
+def _former_file(settings: Settings) -> Path:
+    return settings.warehouse_file.with_suffix(".former.duckdb")
+
+
+def _log_file(settings: Settings) -> Path:
+    """DuckDB's write-ahead log, which a killed process leaves behind."""
+    return settings.warehouse_file.with_name(settings.warehouse_file.name + ".wal")
+
+
+def _set_former_aside(settings: Settings) -> None:
+    """Make room for a new database; the last finished one is kept under another name."""
+    if _read_finished(settings) is None:
+        _drop_database(settings)
+        return
+    if _log_file(settings).exists():
+        duckdb.connect(str(settings.warehouse_file)).close()
+    settings.warehouse_file.replace(_former_file(settings))
+    sync_folder(settings.warehouse_dir)
+
+
+def _put_former_back(settings: Settings) -> None:
+    """Undo a build from nothing that did not end."""
+    if _former_file(settings).exists():
+        _drop_database(settings)
+        _former_file(settings).replace(settings.warehouse_file)
+        sync_folder(settings.warehouse_dir)
+
+
+def _drop_database(settings: Settings) -> None:
+    _log_file(settings).unlink(missing_ok=True)
+    settings.warehouse_file.unlink(missing_ok=True)
 
 
 def read_test_results(settings: Settings) -> dict[str, bool]:
