@@ -37,7 +37,7 @@ def test_a_mass_is_walked_down_to_its_files(published_petite: DataFolder) -> Non
     models = {model["name"]: model for model in entry["explain"]["models"]}
     assert entry["explain"]["models"][0]["name"] == entry["explain"]["mart"] == "mart_indicators"
     assert models["int_food_movements"]["layer"] == "intermediate"
-    assert models["stg_receipts"]["reads"] == ["deliveries", "receipts"]
+    assert models["stg_receipts"]["reads"] == ["receipts"]
     assert "int_orders" not in models
     assert entry["explain"]["method_version"] == entry["method_version"]
 
