@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ import polars as pl
 from data_contracts.loader import load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import sync_folder, write_atomically, write_json
-
-PARSED_PROJECT = DBT_PROJECT_DIR / "target" / "partial_parse.msgpack"
 
 
 class WarehouseError(Exception):
@@ -196,18 +193,7 @@ def ensure_manifest(settings: Settings) -> Path:
     )
     if manifest.is_file() and manifest.stat().st_mtime > newest:
         return manifest
-    if not manifest.is_file() and PARSED_PROJECT.is_file():
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PARSED_PROJECT, manifest.with_name(PARSED_PROJECT.name))
     return parse_project(settings)
-
-
-def parse_ahead(settings: Settings) -> None:
-    """Parse the project once for data folders to come (part of the installation)."""
-    parse_project(settings)
-    PARSED_PROJECT.parent.mkdir(exist_ok=True)
-    with write_atomically(PARSED_PROJECT) as temporary:
-        shutil.copyfile(target_dir(settings) / PARSED_PROJECT.name, temporary)
 
 
 def run_build(

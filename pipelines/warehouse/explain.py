@@ -97,9 +97,13 @@ class Lineage:
     def list_models(self, mart: str, records: Iterable[str]) -> list[dict[str, Any]]:
         """Models, seeds and sources between a mart and the records given, the mart first.
 
-        A model that no way leads through from one of the records to the mart is left out.
+        A model that no way leads through from one of the records to the mart is left out; the
+        lists of months to build anew (`int_touched_...`) carry no figure.
         """
-        parents: Mapping[str, list[str]] = self.manifest["parent_map"]
+        parents: Mapping[str, list[str]] = {
+            key: [parent for parent in found if ".int_touched_" not in parent]
+            for key, found in self.manifest["parent_map"].items()
+        }
         names = set(records)
         sources = {key for key, node in self.manifest["sources"].items() if node["name"] in names}
         distances = self._walk_up(f"model.observatory.{mart}", parents)
