@@ -1,7 +1,7 @@
 """A browser, and servers of the dashboards over any folder of publications.
 
 `serve_published` takes a folder and gives the address of a server over it: other tests may serve
-their own publication with it. The browser is Debian's Chromium; a machine without it skips.
+their own publication with it. The browser is Debian's Chromium (`make test` brings it).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OpenPage = Callable[..., Visit]
 def browser() -> Iterator[BrowserContext]:
     """Debian's Chromium, one profile for all tests: scripts are fetched once a server."""
     if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install -y chromium")
+        pytest.fail(f"{CHROMIUM} is missing: run `make system-packages`")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield opened.new_context()
