@@ -1,5 +1,5 @@
-{#- Event records: what identifies a row beside its food bank, the document that it belongs to,
-    and the days on which it moves food. -#}
+{#- Event records by month: the document that a row belongs to (one column or several), and the
+    months that it counts in. Targets and events are few and have no month: they are rebuilt. -#}
 {% macro event_records() -%}
     {{
         return(
@@ -18,6 +18,20 @@
                 {"name": "rounds", "document": "round_id", "months": ["month"]},
                 {"name": "round_stops", "document": "round_id", "months": ["month"]},
                 {"name": "platform_sessions", "document": "session_id", "months": ["month"]},
+                {"name": "transformations", "document": "batch_id", "months": ["month"]},
+                {"name": "sorting_sessions", "document": "session_id", "months": ["month"]},
+                {
+                    "name": "beneficiary_reports",
+                    "document": "partner_id, month",
+                    "months": ["month"],
+                },
+                {"name": "vouchers", "document": "voucher_id", "months": ["month"]},
+                {
+                    "name": "site_energy",
+                    "document": "site_id, meter, period_start",
+                    "months": ["month"],
+                },
+                {"name": "refrigerant_top_ups", "document": "top_up_id", "months": ["month"]},
             ]
         )
     }}
@@ -25,7 +39,7 @@
 
 {#- The records whose lines move food. -#}
 {% macro ledger_records() -%}
-    {{ return(["receipts", "deliveries", "parcels", "removals", "transfers"]) }}
+    {{ return(["receipts", "deliveries", "parcels", "removals", "transfers", "transformations"]) }}
 {%- endmacro %}
 
 {% macro touched_months(records) -%}
@@ -89,13 +103,16 @@
     where version_rank = 1
 {%- endmacro %}
 
-{% macro current_reference(record, key) -%}
+{#- The latest version of every key of a record that is rebuilt whole. Reference records have no
+    `updated_at`; what has one (`has_updates`) is ordered by it first, as event records are. -#}
+{% macro current_reference(record, key, has_updates=false) -%}
     select versions.*
     from {{ ref("stg_" ~ record) }} as versions
     qualify
         row_number() over (
             partition by {{ (["food_bank_id"] + key) | join(", ") }}
             order by
+                {% if has_updates %} versions.updated_at desc nulls last, {% endif %}
                 versions._sent_at desc nulls last,
                 versions._arrival_no desc,
                 versions._source_line desc,

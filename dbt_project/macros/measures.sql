@@ -33,6 +33,8 @@
         "loss_kg": "when flow = 'removed' and is_food and "
         ~ losses
         ~ " then weight_kg",
+        "transformation_input_kg": "when flow = 'transformation_input' and is_food then weight_kg",
+        "transformation_output_kg": "when flow = 'transformation_output' and is_food then weight_kg",
         "unexplained_kg": "when flow = 'unexplained' and is_food then weight_kg",
         "stock_change_kg": "when is_food then stock_change_kg",
     } -%}

@@ -21,6 +21,8 @@ with
                 then 'transferred_out'
                 when movements.movement_kind = 'transfer_arrival'
                 then 'transferred_in'
+                when movements.movement_kind in ('transformation_input', 'transformation_output')
+                then movements.movement_kind
                 else 'unexplained'
             end as flow,
             sum(

@@ -33,6 +33,11 @@ with
         where not is_deleted
         group by food_bank_id
         union all
+        select food_bank_id, 'transformation_' || direction, sum(weight_kg)
+        from {{ ref("int_transformations") }}
+        where not is_deleted
+        group by food_bank_id, direction
+        union all
         select food_bank_id, 'transfer_shipment', sum(shipped_kg)
         from {{ ref("int_transfers") }}
         where not is_deleted

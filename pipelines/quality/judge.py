@@ -22,9 +22,9 @@ from pipelines.quality.rules import (
     cell_name,
     compile_contract,
     list_typed_columns,
-    local_date_name,
     quote_name,
     quote_text,
+    reporting_date_name,
 )
 from pipelines.store import QuarantinedRow, RecordOutcome, write_atomically, write_json
 
@@ -252,8 +252,9 @@ def _profile(
         measures["grams"] = f"cast(coalesce(sum({name}), 0) * 1000 as BIGINT)"
         measures["median_kg"] = f"quantile_disc({name}, 0.5)::VARCHAR"
         measures["maximum_kg"] = f"max({name})::VARCHAR"
-    if contract.date_column:
-        local = quote_name(local_date_name(contract.date_column))
+    reporting_date = reporting_date_name(contract)
+    if reporting_date:
+        local = quote_name(reporting_date)
         measures |= {"first_date": f"min({local})::VARCHAR", "last_date": f"max({local})::VARCHAR"}
     for column in contract.columns:
         if not column.is_required:

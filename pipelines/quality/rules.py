@@ -209,6 +209,17 @@ def local_date_name(name: str) -> str:
     return name.removesuffix("_at") + "_date"
 
 
+def reporting_date_name(contract: Contract) -> str | None:
+    """The column with the local day that a row counts for, None where the record has none.
+
+    `received_at` is reported on its `received_date`; a column that is a date (`month`) is its own.
+    """
+    if contract.date_column is None:
+        return None
+    column = contract.column(contract.date_column)
+    return local_date_name(column.name) if has_local_date(column) else column.name
+
+
 def has_quantity(contract: Contract) -> bool:
     return {"quantity", "unit"} <= {column.name for column in contract.columns}
 
@@ -261,14 +272,14 @@ def compile_contract(
         Rule(rule.name, "", f"not ({rule.sql})", rule.sql, rule.message_en)
         for rule in contract.row_rules
     ]
-    if contract.date_column:
-        local = quote_name(local_date_name(contract.date_column))
+    reporting_date = reporting_date_name(contract)
+    if contract.date_column and reporting_date:
         rules.append(
             Rule(
                 "not_in_the_future",
                 contract.date_column,
                 # "Today" is of UTC: somewhere the next day has begun.
-                f"{local} > date {quote_text(today)} + 1",
+                f"{quote_name(reporting_date)} > date {quote_text(today)} + 1",
                 f"{today}, the day after or earlier",
                 "lies in the future",
             )

@@ -38,6 +38,8 @@ with
                 then 'transferred_in'
                 when movement_kind = 'transfer_shipment'
                 then 'transferred_out'
+                when movement_kind in ('transformation_input', 'transformation_output')
+                then movement_kind
                 when movement_kind = 'count_adjustment'
                 then 'unexplained'
                 when movement_kind = 'opening_count'

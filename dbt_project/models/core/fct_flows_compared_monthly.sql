@@ -31,6 +31,8 @@ with
                 'removed',
                 'transferred_in',
                 'transferred_out',
+                'transformation_input',
+                'transformation_output',
                 'unexplained'
             )
     ),

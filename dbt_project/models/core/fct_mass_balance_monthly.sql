@@ -104,6 +104,8 @@ with
                 "parcels",
                 "removed",
                 "transferred_out",
+                "transformation_input",
+                "transformation_output",
                 "unexplained",
                 "opening_count",
             ] -%}
@@ -127,6 +129,8 @@ with
             coalesce(terms.parcels_kg, 0) as parcels_kg,
             coalesce(terms.removed_kg, 0) as removed_kg,
             coalesce(terms.transferred_out_kg, 0) as transfers_out_kg,
+            coalesce(terms.transformation_input_kg, 0) as transformation_input_kg,
+            coalesce(terms.transformation_output_kg, 0) as transformation_output_kg,
             coalesce(terms.opening_count_kg, 0) as initial_count_kg,
             case
                 when counts_monthly.last_count_date is not null
@@ -168,13 +172,13 @@ select
     cast(closing_kg - stock_change_kg as decimal(18, 3)) as opening_kg,
     cast(received_kg as decimal(18, 3)) as received_kg,
     cast(transfers_in_kg as decimal(18, 3)) as transfers_in_kg,
-    cast(0 as decimal(18, 3)) as transformation_output_kg,
+    cast(transformation_output_kg as decimal(18, 3)) as transformation_output_kg,
     cast(delivered_kg as decimal(18, 3)) as delivered_kg,
     cast(returned_kg as decimal(18, 3)) as returned_kg,
     cast(parcels_kg as decimal(18, 3)) as parcels_kg,
     cast(removed_kg as decimal(18, 3)) as removed_kg,
     cast(transfers_out_kg as decimal(18, 3)) as transfers_out_kg,
-    cast(0 as decimal(18, 3)) as transformation_input_kg,
+    cast(transformation_input_kg as decimal(18, 3)) as transformation_input_kg,
     cast(
         closing_kg - initial_count_kg - coalesce(unexplained_kg, 0) as decimal(18, 3)
     ) as theoretical_closing_kg,

@@ -17,6 +17,14 @@
     "rounds": "coalesce(started_date, planned_on)",
     "round_stops": "coalesce(arrived_date, planned_date)",
     "platform_sessions": "started_date",
+    "transformations": "made_date",
+    "sorting_sessions": "started_date",
+    "beneficiary_reports": "month",
+    "vouchers": "issued_date",
+    "site_energy": "period_start",
+    "refrigerant_top_ups": "topped_up_date",
+    "targets": "period_start",
+    "events": "event_date",
 } -%}
 with
     food_banks as (select food_bank_id from {{ ref("dim_food_banks") }}),

@@ -31,6 +31,16 @@ with
         where not is_deleted {{ where_touched(ledger_records(), keyword="and") }}
     ),
 
+    transformations as (
+        select *
+        from {{ ref("int_transformations") }}
+        where not is_deleted {{ where_touched(ledger_records(), keyword="and") }}
+    ),
+
+    transformation_inputs as (select * from transformations where direction = 'input'),
+
+    transformation_outputs as (select * from transformations where direction = 'output'),
+
     transfers as (select * from {{ ref("int_transfers") }} where not is_deleted),
 
     shipments as (select * from transfers {{ where_touched(ledger_records()) }}),
@@ -174,6 +184,42 @@ with
         }}
     ),
 
+    transformation_input_movements as (
+        {{
+            movement(
+                "transformation_input",
+                source="transformation_inputs",
+                record="transformations",
+                document="batch_id",
+                date="made_date",
+                from_account="'site'",
+                from_id="site_id",
+                to_account="'transformation'",
+                to_id="batch_id",
+                site_id="site_id",
+                weight_kg="weight_kg",
+            )
+        }}
+    ),
+
+    transformation_output_movements as (
+        {{
+            movement(
+                "transformation_output",
+                source="transformation_outputs",
+                record="transformations",
+                document="batch_id",
+                date="made_date",
+                from_account="'transformation'",
+                from_id="batch_id",
+                to_account="'site'",
+                to_id="site_id",
+                site_id="site_id",
+                weight_kg="weight_kg",
+            )
+        }}
+    ),
+
     transfer_shipment_movements as (
         {{
             movement(
@@ -235,6 +281,8 @@ with
         "delivery_return",
         "parcel",
         "removal",
+        "transformation_input",
+        "transformation_output",
         "transfer_shipment",
         "transfer_arrival",
         "transfer_difference",

@@ -86,6 +86,19 @@ BROKEN_ROWS: dict[tuple[str, str], dict[str, str]] = {
     ("rounds", "has_a_date"): {"started_at": "", "planned_on": "", "ended_at": ""},
     ("rounds", "energy_has_unit"): {"energy_unit": ""},
     ("round_stops", "leaves_after_arrival"): {"left_at": "2024-06-05T07:29:59"},
+    ("sorting_sessions", "ends_after_start"): {"ended_at": "2024-06-05T08:59:59"},
+    ("beneficiary_reports", "is_first_day_of_month"): {"month": "2024-05-02"},
+    ("beneficiary_reports", "households_within_people"): {"households": "101"},
+    ("beneficiary_reports", "women_and_men_within_people"): {"women": "56"},
+    ("beneficiary_reports", "age_bands_within_people"): {"people_65_plus": "13"},
+    ("beneficiary_reports", "single_parents_within_households"): {"single_parent_households": "41"},
+    ("beneficiary_reports", "new_within_households"): {"new_households": "41"},
+    ("vouchers", "redeemed_after_issue"): {"redeemed_at": "2024-05-13T08:59:59"},
+    ("vouchers", "redeemed_within_amount"): {"redeemed_eur": "50.01"},
+    ("vouchers", "redeemed_has_date"): {"redeemed_at": ""},
+    ("vouchers", "redeemed_has_amount"): {"redeemed_eur": ""},
+    ("site_energy", "ends_after_start"): {"period_end": "2024-04-30"},
+    ("refrigerant_top_ups", "has_one_place"): {"vehicle_id": ""},
 }
 
 
@@ -116,7 +129,7 @@ def test_a_row_of_required_values_only_is_accepted(record: str, judge: Judge) ->
     contract = load_records()[record]
     needed = {column.name for column in contract.columns if column.is_required}
     # Rules over several columns need these as well.
-    needed |= {"to_site_id", "started_at"}
+    needed |= {"to_site_id", "started_at", "vehicle_id"}
     row = {name: value for name, value in good_row(record).items() if name in needed}
     if record == "receipts":
         row["channel"] = "farm"
@@ -207,6 +220,26 @@ def test_an_event_later_than_the_day_that_begins_somewhere_is_held_back(judge: J
     judged = judge("removals", rows)
     assert [row.source_line for row in judged.held_back] == [3, 4]
     assert judged.rules == [[("not_in_the_future", "removed_at")]] * 2
+
+
+def test_a_date_is_judged_as_the_day_that_it_is(judge: Judge) -> None:
+    rows = [
+        good_row("beneficiary_reports", month="2024-06-01"),
+        good_row("beneficiary_reports", month="2024-07-01"),
+    ]
+    judged = judge("beneficiary_reports", rows)
+    assert judged.rules == [[("not_in_the_future", "month")]]
+    assert judged.outcome.profile["first_date"] == judged.outcome.profile["last_date"]
+    assert judged.outcome.profile["last_date"] == "2024-06-01"
+    late = judge("site_energy", [good_row("site_energy", period_start="2024-06-27",
+                                          period_end="2024-06-30")])  # fmt: skip
+    assert late.rules == [[("not_in_the_future", "period_start")]]
+
+
+def test_a_target_may_lie_ahead_and_has_no_day_of_its_own(judge: Judge) -> None:
+    judged = judge("targets", [good_row("targets", period_start="2035-01-01")])
+    assert judged.rules == []
+    assert "last_date" not in judged.outcome.profile
 
 
 @pytest.mark.parametrize(

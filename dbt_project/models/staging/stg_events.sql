@@ -1,0 +1,31 @@
+with
+    versions as (select * from {{ source("accepted", "events") }}),
+
+    counted_deliveries as (
+        select _delivery_id, is_pending
+        from {{ source("inputs", "deliveries") }}
+        where record = 'events'
+    )
+
+select
+    -- ids
+    versions.food_bank_id,
+    versions.event_id,
+    -- text
+    versions.text_fr,
+    versions.text_en,
+    versions.source,
+    -- flags
+    coalesce(versions.is_deleted, false) as is_deleted,
+    -- dates
+    versions.date as event_date,
+    versions.updated_at,
+    -- where the row comes from
+    versions._delivery_id,
+    versions._source_name,
+    versions._source_line,
+    versions._sent_at,
+    versions._arrival_no,
+    counted_deliveries.is_pending
+from versions
+inner join counted_deliveries on versions._delivery_id = counted_deliveries._delivery_id
