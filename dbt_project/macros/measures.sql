@@ -66,3 +66,39 @@
     {%- endfor -%}
     {{ return(measures) }}
 {%- endmacro %}
+
+{#- Models of one topic that give rows of `fct_measures_by_period` in its own columns (food bank,
+    territory or '', period, measure, amount), and the measures of each. -#}
+{% macro measure_topics() -%}
+    {{
+        return(
+            {
+                "fct_declared_measures": (
+                    declared_measures() + ["partner_months_reported", "partner_months_expected"]
+                ),
+                "fct_voucher_measures": [
+                    "voucher_households",
+                    "voucher_issued_eur",
+                    "voucher_redeemed_eur",
+                ],
+            }
+        )
+    }}
+{%- endmacro %}
+
+{#- One row per measure from one column per measure. -#}
+{% macro measures_in_rows(relation, measures) -%}
+    {% for measure in measures %}
+        select
+            food_bank_id,
+            territory_code,
+            period_kind,
+            period_start,
+            '{{ measure }}' as measure,
+            cast({{ measure }} as decimal(18, 6)) as amount
+        from {{ relation }}
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
+{%- endmacro %}

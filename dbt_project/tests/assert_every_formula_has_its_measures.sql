@@ -21,6 +21,9 @@ with
                     'ordering_partners',
                     'due_kg',
                     'filled_kg',
+                    {% for measures in measure_topics().values() %}
+                        {% for measure in measures %} '{{ measure }}', {% endfor %}
+                    {% endfor %}
                     'partners_active',
                     'partners_on_platform',
                     'stock_kg',

@@ -77,7 +77,8 @@ def _select_period(rows: pl.DataFrame, period: Period, indicator: Indicator) -> 
         return rows.filter(
             (pl.col("period_kind") == period.kind) & (pl.col("period_start") == period.start)
         )
-    if "months" not in indicator.additive_over:
+    # A ratio is never added, also where the other variants of its indicator are.
+    if "months" not in indicator.additive_over or rows["denominator"].is_not_null().any():
         raise FigureError(
             f"{indicator.code} cannot be added over months ({indicator.definition_en.rstrip('.')});"
             " ask for a month, a quarter, a year or a year to date"

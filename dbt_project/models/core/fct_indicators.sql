@@ -117,6 +117,8 @@ with
             cells.variant,
             cells.period_kind,
             cells.period_start
+        -- a median of two food banks is neither their sum nor their mean
+        having max(cells.operation) <> 'value' or count(*) = 1
     ),
 
     -- emissions with their range: linear within a factor, in quadrature over factors
@@ -202,9 +204,9 @@ with
         select
             converted.*,
             case
-                when operation = 'total'
+                when operation in ('total', 'value')
                 then numerator
-                when operation = 'share'
+                when operation in ('share', 'yield')
                 then {{ share("numerator", "denominator") }}
                 when operation = 'growth'
                 then
@@ -227,9 +229,12 @@ select
     computed.period_start,
     least(computed.natural_end, computed.data_date) as period_end,
     computed.value,
-    case when computed.operation in ('share', 'growth') then computed.numerator end as numerator,
+    case
+        when computed.operation in ('share', 'growth', 'yield') then computed.numerator
+    end as numerator,
     computed.denominator,
-    register.unit,
+    -- a yield stands beside the tonnes that it divides
+    case when computed.operation = 'yield' then 'share' else register.unit end as unit,
     nullif(computed.variant, '') as definition,
     case
         when computed.operation = 'total'

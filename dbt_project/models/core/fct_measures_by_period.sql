@@ -316,6 +316,11 @@ with
             from orders
             union all
         {% endfor %}
+        {% for topic in measure_topics() %}
+            select {{ period_ids | join(", ") }}, measure, amount
+            from {{ ref(topic) }}
+            union all
+        {% endfor %}
         {% for measure in ["partners_active", "partners_on_platform"] %}
             select
                 {{ period_ids | join(", ") }},

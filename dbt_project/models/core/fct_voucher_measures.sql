@@ -1,0 +1,5 @@
+with by_period as (select * from {{ ref("fct_vouchers_by_period") }})
+
+select *
+from ({{ measures_in_rows("by_period", measure_topics()["fct_voucher_measures"]) }}) as measures
+where amount is not null

@@ -1,0 +1,19 @@
+select
+    month,
+    food_bank_id,
+    partner_kind,
+    commune_code,
+    people,
+    households,
+    women,
+    men,
+    people_0_3,
+    people_4_14,
+    people_15_25,
+    people_26_64,
+    people_65_plus,
+    visits,
+    turned_away,
+    partners_reporting,
+    partners_expected
+from {{ ref("fct_declared_people_monthly") }}
