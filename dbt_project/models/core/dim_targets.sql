@@ -1,4 +1,15 @@
-with targets as (select * from {{ ref("int_targets") }} where not is_deleted)
+with
+    targets as (select * from {{ ref("int_targets") }} where not is_deleted),
 
-select food_bank_id, indicator_code, period_start, target_value, decided_by, note
+    register as (select * from {{ ref("dim_indicators") }})
+
+select
+    targets.food_bank_id,
+    targets.indicator_code,
+    targets.period_start,
+    targets.target_value,
+    register.unit,
+    targets.decided_by,
+    targets.note
 from targets
+left join register on targets.indicator_code = register.indicator_code

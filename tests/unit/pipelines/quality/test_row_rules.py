@@ -231,7 +231,7 @@ def test_a_date_is_judged_as_the_day_that_it_is(judge: Judge) -> None:
     assert judged.rules == [[("not_in_the_future", "month")]]
     assert judged.outcome.profile["first_date"] == judged.outcome.profile["last_date"]
     assert judged.outcome.profile["last_date"] == "2024-06-01"
-    late = judge("site_energy", [good_row("site_energy", period_start="2024-06-27",
+    late = judge("site_energy", [good_row("site_energy", period_start="2024-06-28",
                                           period_end="2024-06-30")])  # fmt: skip
     assert late.rules == [[("not_in_the_future", "period_start")]]
 
