@@ -12,7 +12,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-quick lint format dev dashboards bench docs screenshots lock check-lock clean system-packages
+.PHONY: help install demo test test-quick sweep lint format dev dashboards bench docs screenshots lock check-lock clean system-packages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,10 @@ test: install system-packages check-lock lint ## Lint, types and every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-quick: install ## Tests without a browser and without the whole demonstration
-	@$(BIN)/python -m pytest -m "not browser and not slow"
+	@$(BIN)/python -m pytest -m "not browser and not slow and not sweep"
+
+sweep: install system-packages ## The long tests: more histories, more kills, more random worlds
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m sweep
 
 lint: install ## ruff, mypy, sqlfmt, import-linter, contracts, lock
 	@$(BIN)/ruff check .

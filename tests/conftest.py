@@ -18,6 +18,8 @@ import pytest
 from filelock import FileLock
 
 from pipelines import cli
+from pipelines.settings import Settings
+from pipelines.warehouse.build import ensure_manifest, target_dir
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 SHARED_DIR = Path(os.environ.get("COLLECTO_SHARED_DIR", PROJECT_DIR.parent / "shared"))
@@ -126,24 +128,44 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> DataFolder:
-    """An empty data folder."""
-    return DataFolder(tmp_path / "data")
+def folder(tmp_path: Path, parsed_project: Path) -> DataFolder:
+    """A data folder without data."""
+    return start_folder(tmp_path / "data", parsed_project)
+
+
+def start_folder(path: Path, parsed_project: Path) -> DataFolder:
+    """A data folder that holds nothing but the parsed dbt project, as after any earlier run."""
+    folder = DataFolder(path)
+    shutil.copytree(parsed_project, target_dir(Settings(data_dir=path)))
+    return folder
 
 
 @pytest.fixture(scope="session")
-def build_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> BuildOnce:
-    """Build a data folder once for all workers of the session; tests do not write into it."""
+def shared_between_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def parsed_project(shared_between_workers: Path) -> Path:
+    """What dbt writes when it parses the project: the same for every data folder."""
+    settings = Settings(data_dir=shared_between_workers / "parsed")
+    with FileLock(shared_between_workers / "parsed.lock"):
+        ensure_manifest(settings)
+    return target_dir(settings)
+
+
+@pytest.fixture(scope="session")
+def build_once(shared_between_workers: Path, parsed_project: Path) -> BuildOnce:
+    """Build a data folder once for all workers of the session; tests do not write into it."""
+    shared = shared_between_workers
 
     def build(name: str, fill: Callable[[DataFolder], None]) -> DataFolder:
-        folder = DataFolder(shared / name)
         with FileLock(shared / f"{name}.lock"):
             if not (shared / f"{name}.built").exists():
-                fill(folder)
+                fill(start_folder(shared / name, parsed_project))
                 (shared / f"{name}.built").touch()
-        return folder
+        return DataFolder(shared / name)
 
     return build
 

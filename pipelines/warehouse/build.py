@@ -156,6 +156,7 @@ def run_dbt(
         "--target-path", str(target or target_dir(settings)),
         "--log-path", str(settings.warehouse_dir / "logs"),
         "--quiet",
+        "--log-level-file", "info",
     ]  # fmt: skip
     with dbt_environment(settings):
         try:

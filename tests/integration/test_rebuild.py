@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import DataFolder
+from tests.conftest import DataFolder, start_folder
 from tests.fixtures.histories import DeliveredFile, make_history
 
 REFRESHES = 4
@@ -43,12 +43,14 @@ def petite(published_petite: DataFolder, tmp_path: Path) -> DataFolder:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(2, 8))]
+)
 def test_refreshes_a_rebuild_and_one_delivery_of_all_give_the_same_bytes(
-    tmp_path: Path, seed: int
+    tmp_path: Path, parsed_project: Path, seed: int
 ) -> None:
     files = make_history(seed, REFRESHES)
-    stepwise = DataFolder(tmp_path / "stepwise")
+    stepwise = start_folder(tmp_path / "stepwise", parsed_project)
     for refresh in range(REFRESHES):
         deliver(stepwise, [file for file in files if file.refresh == refresh])
         answer = stepwise.collecto("refresh", "--json")
@@ -65,7 +67,7 @@ def test_refreshes_a_rebuild_and_one_delivery_of_all_give_the_same_bytes(
     assert answer.status == 0, answer
     assert hash_publication(rebuilt) == expected
 
-    at_once = DataFolder(tmp_path / "at_once")
+    at_once = start_folder(tmp_path / "at_once", parsed_project)
     deliver(at_once, files)
     assert at_once.collecto("refresh").status == 0
     assert hash_publication(at_once) == expected
@@ -144,7 +146,7 @@ def kill_in_the_middle(folder: DataFolder, command: str, model: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", ["refresh", "rebuild"])
+@pytest.mark.parametrize("killed", ["refresh", pytest.param("rebuild", marks=pytest.mark.sweep)])
 def test_a_killed_build_is_run_again_and_ends_the_same(
     petite: DataFolder, tmp_path: Path, killed: str
 ) -> None:

@@ -206,7 +206,6 @@ def test_checks_of_contracts_are_listed_and_right(folder: DataFolder) -> None:
 
 
 def test_a_wrong_profile_is_named_and_ends_with_status_1(folder: DataFolder) -> None:
-    folder.path.mkdir(parents=True)
     (folder.path / "petite.yaml").write_text("food_bank_id: grande\n", encoding="utf-8")
     answer = folder.collecto("contracts", "check", COLLECTO_SOURCES_DIR=str(folder.path))
     assert answer.status == 1
