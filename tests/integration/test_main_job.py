@@ -77,45 +77,47 @@ def test_the_planted_bad_rows_are_held_back_with_their_rules(demonstration: Data
 def test_one_order_and_one_parcel_less_move_the_figures_by_one(
     demonstration: DataFolder, tmp_path: Path
 ) -> None:
-    fresh = DataFolder(tmp_path / "data")
-    assert fresh.collecto("demo").status == 0
-    _drop_document(fresh.landing / "bourgogne" / "orders" / "orders-2024-05.csv", "order_id")
-    parcels = fresh.landing / "bourgogne" / "parcels" / "parcels-2024-05.csv"
-    once = _find_household_with_one_parcel(fresh.landing / "bourgogne" / "parcels", parcels)
-    _drop_document(parcels, "parcel_id", once)
-    assert fresh.collecto("refresh").status == 0
+    fewer = demonstration.copy_to(tmp_path / "data")
+    _delete_document(fewer, "orders", "order_id")
+    once = _find_household_with_one_parcel(fewer.landing / "bourgogne" / "parcels")
+    _delete_document(fewer, "parcels", "parcel_id", once)
+    assert fewer.collecto("refresh").status == 0
     for code, expected in (("orders", 1272), ("households_helped", 846)):
-        assert fresh.value(code, "2024-to-date", "bourgogne") == expected
+        assert fewer.value(code, "2024-to-date", "bourgogne") == expected
     before = demonstration.value("parcels", "2024-to-date", "bourgogne")
     assert before is not None
-    assert fresh.value("parcels", "2024-to-date", "bourgogne") == before - 1
+    assert fewer.value("parcels", "2024-to-date", "bourgogne") == before - 1
 
 
 def _read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 
-def _find_household_with_one_parcel(folder: Path, within: Path) -> str:
+def _find_household_with_one_parcel(folder: Path) -> str:
     parcels: dict[str, set[str]] = {}
     for path in folder.glob("parcels-2024-*.csv"):
         for row in _read(path):
             parcels.setdefault(row["household_id"], set()).add(row["parcel_id"])
     return next(
         row["parcel_id"]
-        for row in _read(within)
+        for row in _read(folder / "parcels-2024-05.csv")
         if row["household_id"] and len(parcels[row["household_id"]]) == 1
     )
 
 
-def _drop_document(path: Path, key: str, document: str | None = None) -> None:
-    rows = _read(path)
-    dropped = document or rows[0][key]
-    kept = [row for row in rows if row[key] != dropped]
-    assert 0 < len(kept) < len(rows)
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
+def _delete_document(
+    folder: DataFolder, record: str, key: str, document: str | None = None
+) -> None:
+    """Deliver the rows of a document of May once more, as deleted."""
+    rows = _read(folder.landing / "bourgogne" / record / f"{record}-2024-05.csv")
+    deleted = document or rows[0][key]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*dict.fromkeys([*rows[0], "updated_at", "is_deleted"])])
+    writer.writeheader()
+    for row in rows:
+        if row[key] == deleted:
+            writer.writerow({**row, "updated_at": "2024-06-25T20:00:00", "is_deleted": "true"})
+    folder.deliver(f"bourgogne/{record}/deleted.csv", text.getvalue())
 
 
 def test_a_mart_that_breaks_its_suite_is_not_published(
