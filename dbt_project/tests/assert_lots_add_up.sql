@@ -1,8 +1,7 @@
 {{ config(meta={"dagster": {"ref": {"name": "mart_lots"}}}) }}
 
--- What came of a lot and did not leave is what remains of it; no lot holds more than the ledger's
--- own
--- the stock.
+-- What came of a lot and did not leave is what remains of it; what is planned and what is at risk
+-- make what is in stock, and nothing is planned of what is over.
 with
     lots as (select * from {{ ref("mart_lots") }}),
 
