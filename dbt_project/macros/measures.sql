@@ -81,6 +81,39 @@
                     "voucher_issued_eur",
                     "voucher_redeemed_eur",
                 ],
+                "fct_platform_measures": [
+                    "ordering_partners_30_days",
+                    "suppliers_active",
+                    "accreditations_expiring",
+                    "accreditations_expired",
+                ],
+                "fct_reactivity_measures": [
+                    "unmet_kg",
+                    "due_lines",
+                    "complete_lines",
+                    "due_orders",
+                    "on_time_orders",
+                    "hours_order_to_delivery_median",
+                    "hours_order_to_delivery_p90",
+                ],
+                "fct_operations_measures": [
+                    "minutes_per_pickup_stop",
+                    "minutes_per_delivery_stop",
+                    "minutes_sorting_per_100kg",
+                    "pickups_done",
+                    "pickups_nothing_to_collect",
+                    "pickups_missed",
+                    "pickups_refused",
+                    "picked_up_kg",
+                ],
+                "fct_stock_measures": [
+                    "distributed_28_days_kg",
+                    "expiring_within_3d_kg",
+                    "expiring_within_7d_kg",
+                    "expired_kg",
+                    "lot_known_kg",
+                    "lot_known_kg_days",
+                ],
             }
         )
     }}

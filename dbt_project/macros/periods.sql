@@ -14,3 +14,10 @@
 {% macro years_later(date, years) -%}
     cast({{ date }} + interval '{{ years }}' year as date)
 {%- endmacro %}
+
+{% macro monday_of(date) -%} cast(date_trunc('week', {{ date }}) as date) {%- endmacro %}
+
+{#- The first day after a date that is a given day of the week (1 is Monday). -#}
+{% macro next_weekday(date, weekday) -%}
+    {{ date }} + cast((({{ weekday }} - isodow({{ date }}) + 6) % 7) + 1 as integer)
+{%- endmacro %}

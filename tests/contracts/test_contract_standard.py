@@ -98,13 +98,17 @@ def test_names_of_people_and_their_addresses_are_columns_of_no_contract() -> Non
 
 # names of the columns of marts: the unit last, dates and flags told by their name
 
-UNITS = {"_kg": "kg", "_km": "km", "_eur": "EUR", "kg_co2e": "kgCO2e"}
+UNITS = {"_kg": "kg", "_km": "km", "_eur": "EUR", "kg_co2e": "kgCO2e", "_hours": "h",
+         "_minutes": "min", "_days": "d", "_percent": "%"}  # fmt: skip
 # Low and high ends, and the same days a year before, stand after the unit that they share.
 SUFFIXES = ("_low", "_high", "_same_days")
 # Their unit stands beside them, in a column of its own.
 UNIT_BESIDE = {"value", "numerator", "denominator", "low", "high", "published_value"}
-# Things counted stand in the plural, first or last ("parcels", "new_households", "people_helped").
-PLURALS = re.compile(r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away")
+# Things counted stand in the plural, first or last ("parcels", "new_households", "people_helped");
+# a rank ends in `_no`.
+PLURALS = re.compile(
+    r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away|\w+_no"
+)
 
 
 def list_mart_columns(*physical_types: str) -> list[Any]:
@@ -153,7 +157,7 @@ def test_a_flag_is_told_by_its_name(mart: str, column: Column) -> None:
 
 @pytest.mark.parametrize(("mart", "column"), list_mart_columns("DATE", "TIMESTAMP"))
 def test_a_date_is_told_by_its_name(mart: str, column: Column) -> None:
-    pattern = r"month|period_(start|end)|\w+_(date|on|at)|valid_(from|to)"
+    pattern = r"month|(period|week)_(start|end)|\w+_(date|on|at)|valid_(from|to)"
     assert re.fullmatch(pattern, column.name), mart
 
 

@@ -50,9 +50,15 @@ with
             stops.place_kind,
             stops.place_id,
             located_places.commune_code,
+            stops.outcome,
+            stops.loaded_kg,
+            stops.unloaded_kg,
+            {{ seconds_between("stops.arrived_at", "stops.left_at") }} as stop_seconds,
             stops.loaded_kg + stops.unloaded_kg as carried_kg,
             stops.road_distance_km,
-            stops.place_kind = 'site' and stops.place_id = rounds.site_id as is_own_depot,
+            coalesce(
+                stops.place_kind = 'site' and stops.place_id = rounds.site_id, false
+            ) as is_own_depot,
             {{
                 great_circle_km(
                     "depots.latitude",
@@ -156,8 +162,13 @@ select
     place_kind,
     place_id,
     commune_code,
+    is_own_depot,
 
     -- activity
+    outcome,
+    cast(stop_seconds as decimal(18, 6)) as stop_seconds,
+    loaded_kg,
+    unloaded_kg,
     cast(carried_kg as decimal(14, 3)) as carried_kg,
     activity_distance_km,
 
