@@ -103,8 +103,11 @@ UNITS = {"_kg": "kg", "_km": "km", "_eur": "EUR", "kg_co2e": "kgCO2e"}
 SUFFIXES = ("_low", "_high", "_same_days")
 # Their unit stands beside them, in a column of its own.
 UNIT_BESIDE = {"value", "numerator", "denominator", "low", "high", "published_value"}
-# Things counted stand in the plural, first or last ("parcels", "new_households", "people_helped").
-PLURALS = re.compile(r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away")
+# Things counted stand in the plural, first or last ("parcels", "new_households", "people_helped");
+# a rank ends in `_no`.
+PLURALS = re.compile(
+    r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away|\w+_no"
+)
 
 
 def list_mart_columns(*physical_types: str) -> list[Any]:
@@ -136,7 +139,9 @@ def test_a_measure_ends_in_its_unit(mart: str, column: Column) -> None:
         assert (column.minimum, column.maximum) == (0, 1)
     else:
         units = [
-            unit for ending, unit in UNITS.items() if strip_suffix(column.name).endswith(ending)
+            unit
+            for ending, unit in UNITS.items()
+            if f"_{strip_suffix(column.name)}".endswith(ending)
         ]
         assert units == [column.unit]
 
