@@ -14,3 +14,5 @@
 {% macro years_later(date, years) -%}
     cast({{ date }} + interval '{{ years }}' year as date)
 {%- endmacro %}
+
+{% macro monday_of(date) -%} cast(date_trunc('week', {{ date }}) as date) {%- endmacro %}
