@@ -158,7 +158,7 @@ def test_a_flag_is_told_by_its_name(mart: str, column: Column) -> None:
 
 @pytest.mark.parametrize(("mart", "column"), list_mart_columns("DATE", "TIMESTAMP"))
 def test_a_date_is_told_by_its_name(mart: str, column: Column) -> None:
-    pattern = r"month|period_(start|end)|\w+_(date|on|at)|valid_(from|to)"
+    pattern = r"month|(period|week)_(start|end)|\w+_(date|on|at)|valid_(from|to)"
     assert re.fullmatch(pattern, column.name), mart
 
 
