@@ -72,6 +72,13 @@
         case
             when to_account = 'partner' then to_id when from_account = 'partner' then from_id
         end as partner_id,
+        case when to_account = 'removal' then to_id end as destination,
+        case
+            when from_account = 'other_food_bank'
+            then from_id
+            when to_account = 'other_food_bank'
+            then to_id
+        end as other_food_bank_id,
         commune_code,
         order_id is not null as is_ordered,
         cast(sum(weight_kg) as decimal(18, 3)) as weight_kg,
@@ -79,3 +86,41 @@
     from {{ movements }}
     group by all
 {% endmacro %}
+
+{#- What a movement is called in flows and balances; `outside` touches no stock of a site. -#}
+{% macro flow_of_movement() -%}
+    case
+        when movement_kind in ('receipt', 'dock_refusal')
+        then 'received'
+        when movement_kind = 'delivery'
+        then 'delivered'
+        when movement_kind = 'delivery_return'
+        then 'returned'
+        when movement_kind = 'parcel'
+        then 'parcels'
+        when movement_kind = 'removal'
+        then 'removed'
+        when movement_kind = 'transfer_arrival' and to_account = 'site'
+        then 'transferred_in'
+        when movement_kind = 'transfer_shipment'
+        then 'transferred_out'
+        when movement_kind in ('transformation_input', 'transformation_output')
+        then movement_kind
+        when movement_kind = 'count_adjustment'
+        then 'unexplained'
+        when movement_kind = 'opening_count'
+        then 'opening_count'
+        else 'outside'
+    end
+{%- endmacro %}
+
+{#- Kilograms of a flow: received and unexplained have two directions. -#}
+{% macro flow_kg() -%}
+    case
+        when movement_kind = 'dock_refusal'
+        then - weight_kg
+        when movement_kind in ('count_adjustment', 'opening_count')
+        then {{ stock_change() }}
+        else weight_kg
+    end
+{%- endmacro %}

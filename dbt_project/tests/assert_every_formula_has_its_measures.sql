@@ -9,9 +9,7 @@ with
                 [
                     '{{ flow_measures().keys() | join("',
                     '") }}',
-                    {% for definition in fresh_definitions() %}
-                        'fresh_now_{{ definition }}_kg', 'fresh_before_{{ definition }}_kg',
-                    {% endfor %}
+                    {% for measure in compared_measures() %} '{{ measure }}', {% endfor %}
                     'households_helped',
                     'new_households',
                     'people_helped',
@@ -29,6 +27,7 @@ with
                     'stock_kg',
                     'distance_km',
                     'rescued_kg',
+                    'attributed_by_lot_kg',
                     'active_users',
                     'products',
                     'suppliers',

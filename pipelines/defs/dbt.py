@@ -81,6 +81,11 @@ def _report(
                 asset_key=checks[node.name].asset_key,
                 check_name=node.name,
                 passed=node.status == "pass",
+                severity=(
+                    dg.AssetCheckSeverity.WARN
+                    if node.status == "warn"
+                    else dg.AssetCheckSeverity.ERROR
+                ),
                 metadata={"message": node.message},
             )
 

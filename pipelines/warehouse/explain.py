@@ -26,7 +26,11 @@ from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.warehouse.build import target_dir
 
 # The last filter of flows, and their marks of fresh food, in dbt's compiled models.
-_MEASURE = re.compile(r"sum\(\s*case (when .+?) else 0 end\s*\) as decimal\(18, 3\)\s*\) as (\w+)")
+_MEASURE = re.compile(
+    r"sum\(\s*case (when .+?) else 0 end\s*\) as decimal\(\s*18, \d\s*\)\s*\) as (\w+)"
+)
+# Growth compares a measure of flows with itself: `net_fresh_before_strict_kg`.
+_COMPARED = re.compile(r"(net_)?fresh_(distributed_)?(now|before)_(\w+)")
 _FRESH = re.compile(r"coalesce\(\s*(\(.+?\)), false\s*\) as (is_fresh_\w+)", re.DOTALL)
 _LATEST = "updated_at desc nulls last, "
 _ARRIVAL = "_sent_at desc nulls last, _arrival_no desc, _source_line desc, _delivery_id desc"
@@ -34,13 +38,21 @@ _ARRIVAL = "_sent_at desc nulls last, _arrival_no desc, _source_line desc, _deli
 # How a row of a delivered file moves food: record, day, flow, kilograms, what conditions ask for.
 FLOWS = (
     ("receipts", "received_date", "received", "weight_kg - coalesce(refused_at_dock_kg, 0)",
-     "channel", "null", "false", "unit in ('kg', 'g', 't', 'lb')"),
+     "channel", "null", "null", "false", "unit in ('kg', 'g', 't', 'lb')"),
     ("deliveries", "delivered_date", "delivered", "weight_kg",
-     "null", "mode", "order_id is not null", "false"),
+     "null", "mode", "null", "order_id is not null", "false"),
     ("deliveries", "delivered_date", "returned", "coalesce(refused_kg, 0)",
-     "null", "mode", "order_id is not null", "false"),
-    ("parcels", "handed_over_date", "parcels", "weight_kg", "null", "null", "false", "false"),
-    ("removals", "removed_date", "removed", "weight_kg", "null", "reason", "false", "false"),
+     "null", "mode", "null", "order_id is not null", "false"),
+    ("parcels", "handed_over_date", "parcels", "weight_kg",
+     "null", "null", "null", "false", "false"),
+    ("removals", "removed_date", "removed", "weight_kg",
+     "null", "reason", "destination", "false", "false"),
+    ("transformations", "made_date", "transformation_input",
+     "case when direction = 'input' then weight_kg else 0 end",
+     "null", "null", "null", "false", "false"),
+    ("transformations", "made_date", "transformation_output",
+     "case when direction = 'output' then weight_kg else 0 end",
+     "null", "null", "null", "false", "false"),
 )  # fmt: skip
 
 
@@ -162,7 +174,19 @@ class Lineage:
     def measures(self) -> dict[str, str]:
         """By measure, its condition over flows: `when ... then weight_kg`."""
         text = " ".join(self._compiled("fct_flow_measures_monthly").split())
-        return {name: condition for condition, name in _MEASURE.findall(text)}
+        return {
+            name: condition
+            for condition, name in _MEASURE.findall(text)
+            if not name.endswith("_eur")
+        }
+
+    def find(self, measure: str) -> str | None:
+        """The condition of a measure, which growth compares with itself a year before."""
+        compared = _COMPARED.fullmatch(measure)
+        if compared:
+            net, distributed, _, definition = compared.groups()
+            measure = f"{net or ''}fresh_{distributed or 'received_'}{definition}"
+        return self.measures.get(measure)
 
     @cached_property
     def fresh_marks(self) -> dict[str, str]:
@@ -215,6 +239,8 @@ class Explainer:
         for side, measure in sides:
             if measure is None:
                 continue
+            if row["scope_kind"] == "network" and self._lineage.find("net_" + measure):
+                measure = "net_" + measure
             parts = [self._make_part(side, measure, row, bank) for bank in banks]
             found = [
                 entry
@@ -298,11 +324,11 @@ class Explainer:
             last = _same_day(data_date, first.year)
         elif last >= data_date:
             last, is_cut = data_date, True
-        if measure.startswith("fresh_before_"):
+        compared = _COMPARED.fullmatch(measure)
+        if compared and compared.group(3) == "before":
             last = _same_day(last, last.year - 1) if is_cut else _last_of_month(last, -1)
             first = first.replace(year=first.year - 1)
-        name = re.sub("^fresh_(now|before)_", "fresh_received_", measure)
-        condition = self._lineage.measures.get(name)
+        condition = self._lineage.find(measure)
         if condition and ("unexplained" in condition or "stock_change_kg" in condition):
             condition = None
         return Part(side, measure, condition, first, last)
@@ -353,9 +379,11 @@ class Explainer:
         flows = " union all ".join(
             f"select '{record}' as record, _delivery_id, _source_name, row_no, product_code,"
             f" '{flow}' as flow, {kg} as weight_kg, cast({channel} as varchar) as channel,"
-            f" cast({mode} as varchar) as mode, {ordered} as is_ordered, {weighed} as is_weighed"
+            f" cast({mode} as varchar) as mode, cast({destination} as varchar) as destination,"
+            f" {ordered} as is_ordered, {weighed} as is_weighed,"
+            f" {self._is_within_network(record)} as is_within_network"
             f" from ({self._current(record)}) where {day} between $first and $last"
-            for record, day, flow, kg, channel, mode, ordered, weighed in FLOWS
+            for record, day, flow, kg, channel, mode, destination, ordered, weighed in FLOWS
         )
         marks = "".join(
             f", coalesce({condition}, false) as {name}"
@@ -379,6 +407,17 @@ class Explainer:
         from counted where kg is not null and weight_kg <> 0
         group by record, _delivery_id order by 1, 3, 2
         """
+
+    def _is_within_network(self, record: str) -> str:
+        """What another food bank of this publication gave."""
+        banks = [bank for bank, data_date in self._data_dates.items() if data_date]
+        if record != "receipts" or not banks:
+            return "false"
+        names = ", ".join("'" + bank.replace("'", "''") + "'" for bank in banks)
+        return (
+            "coalesce(channel = 'inter_bank'"
+            f" and coalesce(from_food_bank_id, supplier_id) in ({names}), false)"
+        )
 
     def _count_rows(self, records: tuple[str, ...]) -> str:
         selects = []
@@ -451,7 +490,7 @@ def _compare(
                 for entry in _read_seed("meal_conventions")
             }
             value = numerator * 1000 / grams[row["variant"]]
-        elif denominator:
+        elif denominator and formula.operation != "gap":
             over = denominator / formula.denominator_divisor
             value = numerator / formula.numerator_divisor / over
             value -= 1 if formula.operation == "growth" else 0

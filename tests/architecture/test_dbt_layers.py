@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
+import yaml
 
 from data_contracts.loader import load_marts, load_records
 from pipelines.settings import DBT_PROJECT_DIR
@@ -19,6 +21,12 @@ MAY_READ = {
 }
 PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "core": ("dim_", "fct_"),
             "marts": ("mart_",)}  # fmt: skip
+# Whose a layer is, and who may read it: staging only its own group, marts everybody.
+ACCESS = {"staging": ("records", "private"), "intermediate": ("records", "protected"),
+          "core": ("figures", "protected"), "marts": ("publication", "public")}  # fmt: skip
+
+# What a dashboard's page is, beside what pages share.
+VIEWS_DIR = DBT_PROJECT_DIR.parent / "dashboards" / "views"
 
 Node = dict[str, Any]
 
@@ -115,3 +123,64 @@ def test_every_model_is_read_by_another_or_published(
         if node["unique_id"] not in read and node["fqn"][1] != "marts"
     }
     assert unread == set()
+
+
+def test_a_mart_reads_one_model(models: dict[str, Node]) -> None:
+    marts = {name: node for name, node in models.items() if node["fqn"][1] == "marts"}
+    several = {
+        name: node["depends_on"]["nodes"]
+        for name, node in marts.items()
+        if len(node["depends_on"]["nodes"]) != 1
+    }
+    assert several == {}
+
+
+def test_every_model_has_the_group_and_the_access_of_its_layer(
+    manifest: dict[str, Any], models: dict[str, Node]
+) -> None:
+    groups = {group["name"] for group in manifest["groups"].values()}
+    assert groups == {group for group, _ in ACCESS.values()}
+    wrong = {
+        name: (node["group"], node["access"])
+        for name, node in models.items()
+        if (node["group"], node["access"]) != ACCESS[node["fqn"][1]]
+    }
+    assert wrong == {}
+
+
+def test_every_column_of_a_mart_is_described_once(models: dict[str, Node]) -> None:
+    described = Counter(
+        (model["name"], column["name"])
+        for path in sorted((DBT_PROJECT_DIR / "models").rglob("*.yml"))
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        for column in model.get("columns", [])
+        if column.get("description", "").strip()
+    )
+    wanted = {
+        (name, column.name): 1
+        for name, contract in load_marts().items()
+        for column in contract.columns
+    }
+    found = {key: times for key, times in described.items() if key[0] in load_marts()}
+    assert found == wanted
+    assert all(
+        list(models[name]["columns"]) == [column.name for column in contract.columns]
+        for name, contract in load_marts().items()
+    )
+
+
+def test_every_record_says_when_it_was_last_received(manifest: dict[str, Any]) -> None:
+    accepted = [s for s in manifest["sources"].values() if s["source_name"] == "accepted"]
+    assert {source["loaded_at_field"] for source in accepted} == {"_received_at"}
+    limits = [source["freshness"] for source in accepted if source["freshness"]]
+    assert any((limit.get("warn_after") or {}).get("count") for limit in limits)
+    # A late record is a warning: it never keeps figures from being published.
+    assert not any((limit.get("error_after") or {}).get("count") for limit in limits)
+
+
+def test_every_page_is_an_exposure(manifest: dict[str, Any]) -> None:
+    pages = {
+        path.stem for path in VIEWS_DIR.glob("*.py") if path.stem not in ("__init__", "context")
+    }
+    exposed = {exposure["name"] for exposure in manifest["exposures"].values()}
+    assert pages <= exposed

@@ -140,7 +140,9 @@ def test_a_measure_ends_in_its_unit(mart: str, column: Column) -> None:
         assert (column.minimum, column.maximum) == (0, 1)
     else:
         units = [
-            unit for ending, unit in UNITS.items() if strip_suffix(column.name).endswith(ending)
+            unit
+            for ending, unit in UNITS.items()
+            if f"_{strip_suffix(column.name)}".endswith(ending)
         ]
         assert units == [column.unit]
 

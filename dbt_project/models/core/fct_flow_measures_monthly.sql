@@ -22,7 +22,9 @@ select
     is_to_same_day,
     {% for measure, condition in flow_measures().items() -%}
         cast(
-            sum(case {{ condition }} else 0 end) as decimal(18, 3)
+            sum(case {{ condition }} else 0 end) as decimal(
+                18, {{ 6 if measure.endswith("_eur") else 3 }}
+            )
         ) as {{ measure }}{{ "," if not loop.last }}
     {% endfor %}
 from scoped

@@ -7,6 +7,8 @@ with
 
     partners as (select * from {{ ref("dim_partners") }}),
 
+    food_values as (select * from {{ ref("food_values") }}),
+
     flows as (
         select
             monthly.*,
@@ -23,37 +25,8 @@ with
     named as (
         select
             flows.*,
-            case
-                when movement_kind in ('receipt', 'dock_refusal')
-                then 'received'
-                when movement_kind = 'delivery'
-                then 'delivered'
-                when movement_kind = 'delivery_return'
-                then 'returned'
-                when movement_kind = 'parcel'
-                then 'parcels'
-                when movement_kind = 'removal'
-                then 'removed'
-                when movement_kind = 'transfer_arrival' and to_account = 'site'
-                then 'transferred_in'
-                when movement_kind = 'transfer_shipment'
-                then 'transferred_out'
-                when movement_kind in ('transformation_input', 'transformation_output')
-                then movement_kind
-                when movement_kind = 'count_adjustment'
-                then 'unexplained'
-                when movement_kind = 'opening_count'
-                then 'opening_count'
-                else 'outside'
-            end as flow,
-            -- received and unexplained have two directions
-            case
-                when movement_kind = 'dock_refusal'
-                then - weight_kg
-                when movement_kind in ('count_adjustment', 'opening_count')
-                then {{ stock_change() }}
-                else weight_kg
-            end as flow_kg,
+            {{ flow_of_movement() }} as flow,
+            {{ flow_kg() }} as flow_kg,
             {{ stock_change() }} as stock_change_kg
         from flows
     )
@@ -80,6 +53,7 @@ select
     case
         when named.flow in ('delivered', 'returned', 'removed') then named.detail else 'none'
     end as mode,
+    coalesce(named.destination, 'none') as destination,
     case
         when named.flow = 'received'
         then coalesce(suppliers.commune_code, 'unknown')
@@ -98,9 +72,17 @@ select
     {% endfor -%}
     named.is_ordered,
     coalesce(named.flow = 'received' and named.detail = 'weighed', false) as is_weighed,
+    -- received once already, by a food bank whose receipts are counted too
+    senders.food_bank_id is not null as is_within_network,
     cast(sum(named.flow_kg) as decimal(18, 3)) as weight_kg,
     cast(sum(named.stock_change_kg) as decimal(18, 3)) as stock_change_kg,
-    cast(sum(named.cost_eur) as decimal(18, 2)) as value_eur
+    cast(sum(named.cost_eur) as decimal(18, 2)) as value_eur,
+    -- a scale changes on the first day of a month
+    cast(
+        sum(named.flow_kg * coalesce(family_values.eur_per_kg, any_values.eur_per_kg)) as decimal(
+            18, 6
+        )
+    ) as food_value_eur
 from named
 left join
     products
@@ -114,4 +96,15 @@ left join
     partners
     on named.food_bank_id = partners.food_bank_id
     and named.partner_id = partners.partner_id
+left join food_banks as senders on named.other_food_bank_id = senders.food_bank_id
+left join
+    food_values as family_values
+    on coalesce(products.network_family, 'unmapped') = family_values.network_family
+    and named.month >= family_values.valid_from
+    and named.month <= coalesce(family_values.valid_to, named.month)
+left join
+    food_values as any_values
+    on any_values.network_family = '*'
+    and named.month >= any_values.valid_from
+    and named.month <= coalesce(any_values.valid_to, named.month)
 group by all

@@ -24,6 +24,8 @@ with
 
     carbon as (select * from {{ ref("fct_carbon_by_period") }}),
 
+    benchmarks as (select * from {{ ref("dim_benchmark_periods") }}),
+
     meal_conventions as (select * from {{ ref("meal_conventions") }}),
 
     periods as (
@@ -101,14 +103,15 @@ with
             and cells.territory_code = numerators.territory_code
             and cells.period_kind = numerators.period_kind
             and cells.period_start = numerators.period_start
-            and cells.numerator = numerators.measure
+            and {{ measure_at_scope("cells.numerator", "cells.scope_kind") }} = numerators.measure
         left join
             measures as denominators
             on cells.food_bank_id = denominators.food_bank_id
             and cells.territory_code = denominators.territory_code
             and cells.period_kind = denominators.period_kind
             and cells.period_start = denominators.period_start
-            and cells.denominator = denominators.measure
+            and {{ measure_at_scope("cells.denominator", "cells.scope_kind") }}
+            = denominators.measure
         group by
             cells.scope_kind,
             cells.scope_id,
@@ -188,7 +191,8 @@ with
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
             ) as denominator,
-            meal_conventions.grams_per_meal
+            meal_conventions.grams_per_meal,
+            benchmarks.value as benchmark
         from summed
         inner join
             formulas
@@ -198,6 +202,17 @@ with
             meal_conventions
             on formulas.operation = 'meals'
             and summed.variant = meal_conventions.meal_convention
+        left join
+            benchmarks
+            on formulas.operation = 'gap'
+            and benchmarks.indicator_code = 'fresh_tonnes_growth'
+            and summed.period_kind = benchmarks.period_kind
+            and summed.period_start = benchmarks.period_start
+            and summed.data_date between benchmarks.first_data_date and coalesce(
+                benchmarks.last_data_date, summed.data_date
+            )
+        -- nothing to compare with, no gap
+        where formulas.operation <> 'gap' or benchmarks.value is not null
     ),
 
     computed as (
@@ -213,6 +228,16 @@ with
                     cast(
                         {{ share("numerator", "denominator", "decimal(18, 6)") }}
                         - 1 as decimal(18, 6)
+                    )
+                -- percentage points between our growth and that of the benchmark
+                when operation = 'gap'
+                then
+                    cast(
+                        100 * (
+                            cast(numerator as double) / nullif(cast(denominator as double), 0)
+                            - 1
+                            - cast(benchmark as double)
+                        ) as decimal(18, 6)
                     )
                 when operation = 'meals'
                 then cast({{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6))
@@ -230,7 +255,7 @@ select
     least(computed.natural_end, computed.data_date) as period_end,
     computed.value,
     case
-        when computed.operation in ('share', 'growth', 'yield') then computed.numerator
+        when computed.operation in ('share', 'growth', 'yield', 'gap') then computed.numerator
     end as numerator,
     computed.denominator,
     -- a yield stands beside the tonnes that it divides

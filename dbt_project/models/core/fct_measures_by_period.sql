@@ -69,17 +69,9 @@ with
                 flow_measures.territory_code,
                 compared_periods.period_kind,
                 compared_periods.period_start,
-                {% for other in ["now", "before"] -%}
-                    {% for definition in fresh_definitions() -%}
-                        {{
-                            (
-                                "flow_measures.fresh_received_" ~ definition ~ "_kg"
-                                if name == other
-                                else 0
-                            )
-                        }} as fresh_{{ other }}_{{ definition }}_kg
-                        {{- "," if not (other == "before" and loop.last) }}
-                    {% endfor -%}
+                {% for measure, (compared, flow_measure) in compared_measures().items() -%}
+                    {{ "flow_measures." ~ flow_measure if compared == name else 0 }}
+                    as {{ measure }}{{ "," if not loop.last }}
                 {% endfor %}
             from flow_measures
             inner join
@@ -189,6 +181,22 @@ with
         group by periods.food_bank_id, periods.period_kind, periods.period_start
     ),
 
+    attributed_by_lot as (
+        select
+            periods.food_bank_id,
+            periods.period_kind,
+            periods.period_start,
+            sum(origins.weight_kg) as amount
+        from origins
+        inner join
+            periods
+            on origins.food_bank_id = periods.food_bank_id
+            and origins.month = periods.month
+            and origins.distribution_date <= periods.period_end
+        where origins.is_attributed_by_lot
+        group by periods.food_bank_id, periods.period_kind, periods.period_start
+    ),
+
     active_users as (
         select
             period_ends.food_bank_id,
@@ -283,16 +291,13 @@ with
             from flow_sums
             union all
         {% endfor %}
-        {% for name in ["now", "before"] %}
-            {% for definition in fresh_definitions() %}
-                {% set measure = "fresh_" ~ name ~ "_" ~ definition ~ "_kg" %}
-                select
-                    {{ period_ids | join(", ") }},
-                    '{{ measure }}' as measure,
-                    cast({{ measure }} as decimal(18, 6)) as amount
-                from compared_flows
-                union all
-            {% endfor %}
+        {% for measure in compared_measures() %}
+            select
+                {{ period_ids | join(", ") }},
+                '{{ measure }}' as measure,
+                cast({{ measure }} as decimal(18, 6)) as amount
+            from compared_flows
+            union all
         {% endfor %}
         {% for measure in [
             "households_helped",
@@ -334,6 +339,7 @@ with
             "unexplained_kg": "unexplained",
             "distance_km": "distances",
             "rescued_kg": "rescued",
+            "attributed_by_lot_kg": "attributed_by_lot",
             "active_users": "active_users",
             "products": "product_counts",
         }.items() %}
