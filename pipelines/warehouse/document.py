@@ -27,6 +27,9 @@ _AXES = {
 }
 _OPERATIONS = {
     "total": "numerator",
+    "value": "numerator, not summed over food banks",
+    "yield": "numerator / denominator, a share beside tonnes",
+    "gap": "100 x (numerator / denominator - 1 - the benchmark of the period)",
     "share": "numerator / denominator, null where the denominator is zero",
     "growth": "numerator / denominator - 1, the same days a year before",
     "meals": "grams of the numerator / grams of the convention",
