@@ -47,6 +47,7 @@ _DISCLOSURE = {
 }
 _QUALITY = {
     "measured": "rests on delivered records",
+    "declared": "as partners declare it, for those that declared",
     "modelled": "rests on delivered records and modelled factors or origins",
     "by_level": "each row says whether it is measured, modelled or mixed",
 }
