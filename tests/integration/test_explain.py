@@ -107,7 +107,9 @@ def test_every_mass_of_the_demonstration_agrees_with_its_files(
             answer = demonstration.collecto(
                 "indicator", code, "--period", period, "--explain", "--json", *options
             )
-            if answer.status == 2 and "not published for" in answer.err:
+            # Of records that the demonstration does not hold, nothing is published.
+            no_row = ("not published for", "no food bank supplied yet")
+            if answer.status == 2 and any(reason in answer.err for reason in no_row):
                 continue
             assert answer.status == 0, answer.err
             for entry in answer.json:
