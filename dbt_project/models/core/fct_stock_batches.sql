@@ -119,6 +119,7 @@ with
         from unknown
     )
 
+-- receipts that say nothing of a date stand with what no receipt accounts for
 select
     food_bank_id,
     site_id,
@@ -126,6 +127,7 @@ select
     lot_id,
     date_kind,
     expires_on,
-    cast(stock_kg as decimal(18, 3)) as stock_kg
+    cast(sum(stock_kg) as decimal(18, 3)) as stock_kg
 from batches
 where stock_kg > 0
+group by food_bank_id, site_id, product_code, lot_id, date_kind, expires_on
