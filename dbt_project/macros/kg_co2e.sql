@@ -9,3 +9,12 @@
         {%- endif %} as decimal(18, 6)
     )
 {%- endmacro %}
+
+{#- The posts of our own emissions, and the methods side by side of those avoided. -#}
+{% macro induced_posts() -%}
+    {{ return(["transport", "electricity", "heat", "refrigerants", "own_waste"]) }}
+{%- endmacro %}
+
+{% macro avoided_methods() -%}
+    {{ return(["local_waste_route", "landfill", "flat_full_chain", "substitution"]) }}
+{%- endmacro %}

@@ -192,6 +192,7 @@
                     "pickups_refused",
                     "picked_up_kg",
                 ],
+                "fct_transport_measures": ["fullest_kg", "payload_kg", "km_without_load"],
                 "fct_stock_measures": [
                     "distributed_28_days_kg",
                     "expiring_within_3d_kg",

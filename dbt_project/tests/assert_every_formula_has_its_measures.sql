@@ -31,9 +31,14 @@ with
                     'active_users',
                     'products',
                     'suppliers',
-                    'induced_kg_co2e',
-                    'avoided_kg_co2e',
-                    'measured_kg_co2e'
+                    {% for post in induced_posts() + ["total"] %}
+                        'induced_{{ post }}_kg_co2e',
+                    {% endfor %}
+                    {% for method in avoided_methods() %}
+                        'avoided_{{ method }}_kg_co2e',
+                    {% endfor %}
+                    'measured_transport_kg_co2e',
+                    'measured_total_kg_co2e'
                 ]
             ) as measure
     ),

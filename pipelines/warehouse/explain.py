@@ -56,6 +56,9 @@ FLOWS = (
 )  # fmt: skip
 
 
+_EMISSIONS = re.compile(r"(induced|avoided)_(\w+)_kg_co2e")
+
+
 @dataclass(frozen=True)
 class Formula:
     """How an indicator is computed of measures (a row of the seed `indicator_formulas`)."""
@@ -441,12 +444,25 @@ class Explainer:
 
     def _read_factors(self, row: Mapping[str, Any], formula: Formula) -> list[dict[str, Any]]:
         """Emission factors behind a carbon figure, with their emissions in the period's months."""
-        ledgers = {"induced_kg_co2e": "induced", "avoided_kg_co2e": "avoided"}
-        ledger = ledgers.get(formula.numerator) or ledgers.get(formula.denominator or "")
-        if ledger is None:
+        found = next(
+            (
+                match
+                for measure in (formula.numerator, formula.denominator or "")
+                if (match := _EMISSIONS.fullmatch(measure))
+            ),
+            None,
+        )
+        if found is None:
             return []
+        ledger, post = found.groups()
+        method_or_post = pl.col("method_or_post")
         wanted = (
             (pl.col("ledger") == ledger)
+            & (
+                pl.lit(post == "total")
+                | (method_or_post == post)
+                | method_or_post.str.starts_with(f"{post}_")
+            )
             & (pl.col("month") >= row["period_start"])
             & (pl.col("month") <= row["period_end"])
             & pl.col("food_bank_id").is_in(self._list_food_banks(row, formula))
@@ -455,7 +471,11 @@ class Explainer:
         totals = months.group_by("factor_id", "factor_version", "activity_unit").agg(
             pl.col("activity_quantity").sum(), pl.col("kg_co2e").sum()
         )
-        described = {entry["factor_id"]: entry for entry in _read_seed("emission_factors")}
+        described = {
+            entry["factor_id"]: entry
+            for seed in ("emission_factors", "carbon_groups")
+            for entry in _read_seed(seed)
+        }
         kept = ("value", "unit", "uncertainty_share", "source", "source_row_id", "year",
                 "licence", "gwp_set", "is_verified")  # fmt: skip
         return [

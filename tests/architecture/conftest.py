@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,13 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
-from pipelines.settings import Settings
-from pipelines.warehouse.build import parse_project
+from tests.conftest import start_folder
 
 
 @pytest.fixture(scope="session")
-def parsed_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def parsed_data_dir(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Path:
     """A data folder that holds the manifest of the dbt project and nothing else."""
-    folder = tmp_path_factory.mktemp("parsed") / "data"
-    parse_project(Settings(data_dir=folder, _env_file=None))  # type: ignore[call-arg]
-    return folder
+    return start_folder(tmp_path_factory.mktemp("parsed") / "data", parsed_project).path
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +27,7 @@ def manifest(parsed_data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def definitions(parsed_data_dir: Path) -> Iterator[dg.Definitions]:
+def definitions(parsed_data_dir: Path) -> dg.Definitions:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLLECTO_DATA_DIR", str(parsed_data_dir))
-        yield build_defs()
+        return build_defs()

@@ -107,7 +107,7 @@ UNIT_BESIDE = {"value", "numerator", "denominator", "low", "high", "published_va
 # Things counted stand in the plural, first or last ("parcels", "new_households", "people_helped");
 # a rank ends in `_no`.
 PLURALS = re.compile(
-    r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away|\w+_no"
+    r"(\w+_)?(\w+s|people|women|men)(_\w+)?|population|position|turned_away|year|\w+_no"
 )
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -23,6 +25,7 @@ SHARED = Path(os.environ.get("COLLECTO_SHARED_DIR") or REPOSITORY.parent / "shar
 BASE_CARBONE = (
     SHARED / "reference/emission-factors/base-carbone-v23.6-logistique-dechets-energie.csv"
 )
+AGRIBALYSE = SHARED / "reference/emission-factors/AGRIBALYSE3-synthese.csv"
 GEOGRAPHY = SHARED / "reference/geography"
 PUBLISHED_FIGURES = SHARED / "reference/published-figures/bourgogne.csv"
 SOURCE = "ADEME Base Carbone V23.6"
@@ -119,9 +122,13 @@ def test_the_mix_of_electricity_is_that_of_its_year(base_carbone: dict[str, Row]
         assert factor["valid_to"] == f"{factor['year']}-12-31"
 
 
-@pytest.mark.parametrize("seed", ["energy_factors", "vehicle_factors"])
+@pytest.mark.parametrize(
+    "seed",
+    ["energy_factors", "vehicle_factors", "site_energy_factors", "waste_factors",
+     "refrigerant_factors"],
+)  # fmt: skip
 def test_a_mapping_cites_the_row_of_its_factor(seed: str) -> None:
-    cited = {row["factor_id"]: row["source_row_id"] for row in factors()}
+    cited = {row["factor_id"]: row["source_row_id"] for row in read_seed("emission_factors")}
     for row in read_seed(seed):
         assert row["source_row_id"] == cited[row["factor_id"]]
 
@@ -135,8 +142,35 @@ def test_the_cold_uplift_is_near_what_the_19_t_rows_give(base_carbone: dict[str,
     assert abs(refrigerated / plain - Decimal("1.20")) < Decimal("0.01")
 
 
+@pytest.mark.parametrize("group", read_seed("carbon_groups"), ids=lambda row: row["carbon_group"])
+def test_a_production_factor_is_the_median_of_its_products(group: Row) -> None:
+    with source_file(AGRIBALYSE).open(encoding="utf-8-sig", newline="") as file:
+        products = list(csv.DictReader(file, delimiter=";"))
+    found = [
+        Decimal(product["Changement climatique"])
+        for product in products
+        if product["Sous-groupe d'aliment"] == group["source_row_id"]
+        and re.search(group["source_name_pattern"], product["Nom du Produit en Français"])
+    ]
+    value = Decimal(group["value"])
+    # A value of two decimals is the median to half of its last.
+    last_place = Decimal(1).scaleb(-2 if value < 10 and value != 7 else -1)
+    assert found
+    assert abs(median(found) - value) <= last_place / 2 + Decimal("0.0005")
+    assert (group["source"], group["licence"]) == ("AGRIBALYSE 3.1", LICENCE)
+
+
+def test_a_family_has_a_carbon_group_that_exists() -> None:
+    groups = {row["carbon_group"] for row in read_seed("carbon_groups")}
+    for family in read_seed("network_families"):
+        is_eaten = family["is_food"] == "true" and family["network_family"] != "unmapped"
+        assert (family["default_carbon_group"] in groups) == is_eaten, family
+
+
 def test_what_was_read_nowhere_is_not_called_verified() -> None:
-    for seed in ("emission_factors", "vehicle_factors", "waste_routes"):
+    seeds = ("emission_factors", "vehicle_factors", "waste_routes", "waste_factors",
+             "site_energy_factors")  # fmt: skip
+    for seed in seeds:
         for row in read_seed(seed):
             if row["source"] != SOURCE or "assumption" in row["note"]:
                 assert row["is_verified"] == "false", row

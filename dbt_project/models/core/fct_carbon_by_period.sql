@@ -7,7 +7,7 @@ with
 
     stops as (select * from {{ ref("fct_round_stops") }} where allocated_kg_co2e is not null),
 
-    avoided as (select * from {{ ref("fct_avoided_daily") }}),
+    emission_lines as (select * from {{ ref("fct_emission_lines") }}),
 
     -- the range of a round is shared over its stops as its emissions are
     territory_stops as (
@@ -42,20 +42,25 @@ with
         select
             food_bank_id,
             '' as territory_code,
-            'induced' as ledger,
-            round_date as day,
+            ledger,
+            -- rounds of every kind are one post
+            case
+                when method_or_post like 'transport_%' then 'transport' else method_or_post
+            end as method_or_post,
+            emission_date as day,
             month,
             factor_id,
             data_level,
             kg_co2e_low,
             kg_co2e,
             kg_co2e_high
-        from rounds
+        from emission_lines
         union all
         select
             food_bank_id,
             territory_code,
             'induced' as ledger,
+            'transport' as method_or_post,
             round_date as day,
             month,
             factor_id,
@@ -64,25 +69,13 @@ with
             kg_co2e,
             kg_co2e_high
         from territory_stops
-        union all
-        select
-            food_bank_id,
-            '' as territory_code,
-            'avoided' as ledger,
-            distribution_date as day,
-            month,
-            factor_id,
-            data_level,
-            kg_co2e_low,
-            kg_co2e,
-            kg_co2e_high
-        from avoided
     )
 
 select
     lines.food_bank_id,
     lines.territory_code,
     lines.ledger,
+    lines.method_or_post,
     lines.factor_id,
     periods.period_kind,
     periods.period_start,

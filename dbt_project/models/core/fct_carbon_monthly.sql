@@ -1,42 +1,6 @@
 with
 
-    rounds as (select * from {{ ref("fct_rounds") }} where kg_co2e is not null),
-
-    avoided as (select * from {{ ref("fct_avoided_daily") }}),
-
-    lines as (
-        select
-            month,
-            food_bank_id,
-            'induced' as ledger,
-            'transport_' || kind as method_or_post,
-            factor_id,
-            factor_version,
-            gwp_set,
-            data_level,
-            activity_quantity,
-            activity_unit,
-            kg_co2e_low,
-            kg_co2e,
-            kg_co2e_high
-        from rounds
-        union all
-        select
-            month,
-            food_bank_id,
-            'avoided' as ledger,
-            method as method_or_post,
-            factor_id,
-            factor_version,
-            gwp_set,
-            data_level,
-            cast(weight_kg as decimal(38, 6)) * 0.001 as activity_quantity,
-            't' as activity_unit,
-            kg_co2e_low,
-            kg_co2e,
-            kg_co2e_high
-        from avoided
-    ),
+    lines as (select * from {{ ref("fct_emission_lines") }}),
 
     months as (
         select

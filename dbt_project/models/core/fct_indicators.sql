@@ -67,7 +67,13 @@ with
             and supplied_indicators.variant = formulas.variant
         inner join register on formulas.indicator_code = register.indicator_code
         inner join periods on scopes.food_bank_id = periods.food_bank_id
-        where scopes.scope_kind <> 'territory' or register.territory_basis <> 'none'
+        where
+            scopes.scope_kind <> 'territory'
+            or (
+                register.territory_basis <> 'none'
+                -- of the posts of emissions, transport alone is shared over communes
+                and (register.territory_basis <> 'transport' or formulas.variant = 'transport')
+            )
     ),
 
     -- sums over the food banks of a scope, and ratios of sums
@@ -131,13 +137,14 @@ with
             scopes.scope_id,
             carbon.period_kind,
             carbon.period_start,
-            carbon.ledger,
+            carbon.ledger || '_' || posts.method_or_post || '_kg_co2e' as measure,
             carbon.factor_id,
             sum(carbon.kg_co2e) as kg_co2e,
             sum(carbon.kg_co2e - carbon.kg_co2e_low) as below_kg,
             sum(carbon.kg_co2e_high - carbon.kg_co2e) as above_kg,
             sum(carbon.measured_kg_co2e) as measured_kg_co2e
         from carbon
+        cross join unnest([carbon.method_or_post, 'total']) as posts(method_or_post)
         inner join
             scopes
             on carbon.food_bank_id = scopes.food_bank_id
@@ -151,13 +158,13 @@ with
             scope_id,
             period_kind,
             period_start,
-            ledger,
+            measure,
             sum(kg_co2e) as kg_co2e,
             sum(measured_kg_co2e) as measured_kg_co2e,
             {{ in_quadrature("below_kg * below_kg") }} as below_kg,
             {{ in_quadrature("above_kg * above_kg") }} as above_kg
         from emissions_by_factor
-        group by scope_kind, scope_id, period_kind, period_start, ledger
+        group by scope_kind, scope_id, period_kind, period_start, measure
     ),
 
     converted as (
@@ -187,6 +194,7 @@ with
             end as natural_end,
             formulas.operation,
             formulas.quality,
+            formulas.numerator as measure,
             cast(summed.numerator / formulas.numerator_divisor as decimal(18, 6)) as numerator,
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
@@ -261,12 +269,17 @@ select
     -- a yield stands beside the tonnes that it divides
     case when computed.operation = 'yield' then 'share' else register.unit end as unit,
     nullif(computed.variant, '') as definition,
+    -- factors without a published uncertainty: the range is not quantified
     case
+        when emissions.below_kg + emissions.above_kg = 0
+        then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e - emissions.below_kg as decimal(18, 6))
         else {{ share("emissions.kg_co2e - emissions.below_kg", "computed.denominator") }}
     end as low,
     case
+        when emissions.below_kg + emissions.above_kg = 0
+        then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e + emissions.above_kg as decimal(18, 6))
         else {{ share("emissions.kg_co2e + emissions.above_kg", "computed.denominator") }}
@@ -292,10 +305,4 @@ left join
     and computed.scope_id = emissions.scope_id
     and computed.period_kind = emissions.period_kind
     and computed.period_start = emissions.period_start
-    and (
-        (
-            computed.indicator_code in ('induced_kg_co2e', 'induced_kg_per_tonne')
-            and emissions.ledger = 'induced'
-        )
-        or (computed.indicator_code = 'avoided_kg_co2e' and emissions.ledger = 'avoided')
-    )
+    and computed.measure = emissions.measure

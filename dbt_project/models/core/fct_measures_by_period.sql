@@ -361,16 +361,30 @@ with
         union all
         select
             {{ period_ids | join(", ") }},
-            ledger || '_kg_co2e' as measure,
+            ledger || '_' || method_or_post || '_kg_co2e' as measure,
             cast(kg_co2e as decimal(18, 6)) as amount
         from carbon
         union all
         select
             {{ period_ids | join(", ") }},
-            'measured_kg_co2e' as measure,
+            'induced_total_kg_co2e' as measure,
+            cast(kg_co2e as decimal(18, 6)) as amount
+        from carbon
+        where ledger = 'induced'
+        union all
+        select
+            {{ period_ids | join(", ") }},
+            'measured_total_kg_co2e' as measure,
             cast(measured_kg_co2e as decimal(18, 6)) as amount
         from carbon
         where ledger = 'induced'
+        union all
+        select
+            {{ period_ids | join(", ") }},
+            'measured_transport_kg_co2e' as measure,
+            cast(measured_kg_co2e as decimal(18, 6)) as amount
+        from carbon
+        where ledger = 'induced' and method_or_post = 'transport'
     )
 
 select

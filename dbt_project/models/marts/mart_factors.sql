@@ -1,0 +1,21 @@
+select
+    factor_id,
+    category,
+    label_fr,
+    value,
+    unit,
+    activity_unit,
+    uncertainty_share,
+    gwp_set,
+    status,
+    factor_version,
+    source,
+    source_row_id,
+    year,
+    licence,
+    valid_from,
+    valid_to,
+    is_verified,
+    is_used,
+    note
+from {{ ref("fct_factors_used") }}
