@@ -160,6 +160,20 @@
                 "fct_declared_measures": (
                     declared_measures() + ["partner_months_reported", "partner_months_expected"]
                 ),
+                "fct_coverage_measures": [
+                    "hours_request_to_parcel_median",
+                    "hours_request_to_parcel_p90",
+                    "communes_served",
+                    "least_served_kg",
+                    "known_communes_kg",
+                    "inhabitants",
+                ],
+                "fct_declared_growth_measures": [
+                    "reported_people",
+                    "reported_kg",
+                    "people_of_both_now",
+                    "people_of_both_before",
+                ],
                 "fct_fresh_effect_measures": fresh_change_measures().values() | list,
                 "fct_purchase_measures": purchase_conditions().keys() | list,
                 "fct_voucher_measures": [

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from data_contracts.loader import CONTRACTS_DIR, Column, load_marts, load_records
+from data_contracts.loader import CONTRACTS_DIR, Column, load_marts, load_records, load_register
 
 # The package open-data-contract-standard ships the schema of a later version, which takes more.
 SCHEMA = Path("reference/contracts/odcs-schema/odcs-json-schema-v3.1.0.json")
@@ -159,7 +159,7 @@ def test_a_flag_is_told_by_its_name(mart: str, column: Column) -> None:
 
 @pytest.mark.parametrize(("mart", "column"), list_mart_columns("DATE", "TIMESTAMP"))
 def test_a_date_is_told_by_its_name(mart: str, column: Column) -> None:
-    pattern = r"month|(period|week)_(start|end)|\w+_(date|on|at)|valid_(from|to)"
+    pattern = r"month|(period|week|quarter|year)_(start|end)|\w+_(date|on|at)|valid_(from|to)"
     assert re.fullmatch(pattern, column.name), mart
 
 
@@ -169,3 +169,9 @@ def test_a_name_has_the_same_type_in_every_mart() -> None:
         for column in contract.columns:
             types.setdefault(column.name, set()).add(column.physical_type)
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
+
+
+def test_an_indicator_is_by_territory_where_a_commune_says_which() -> None:
+    for indicator in load_register().values():
+        is_by_territory = "territory" in indicator.dimensions
+        assert is_by_territory == (indicator.territory_basis != "none"), indicator.code

@@ -68,12 +68,15 @@ with
         inner join register on formulas.indicator_code = register.indicator_code
         inner join periods on scopes.food_bank_id = periods.food_bank_id
         where
-            scopes.scope_kind <> 'territory'
-            or (
-                register.territory_basis <> 'none'
-                -- of the posts of emissions, transport alone is shared over communes
-                and (register.territory_basis <> 'transport' or formulas.variant = 'transport')
-            )
+            case
+                when scopes.scope_kind = 'territory'
+                then
+                    register.territory_basis <> 'none'
+                    -- of the posts of emissions, transport alone is shared over communes
+                    and (register.territory_basis <> 'transport' or formulas.variant = 'transport')
+                -- only a territory has inhabitants
+                else coalesce(formulas.denominator, '') <> 'inhabitants'
+            end
     ),
 
     -- sums over the food banks of a scope, and ratios of sums
@@ -127,7 +130,13 @@ with
             cells.period_kind,
             cells.period_start
         -- a median of two food banks is neither their sum nor their mean
-        having max(cells.operation) <> 'value' or count(*) = 1
+        -- and a commune served by two is one, its inhabitants are counted once
+        having
+            (
+                max(cells.operation) <> 'value'
+                and max(cells.denominator) is distinct from 'inhabitants'
+            )
+            or count(*) = 1
     ),
 
     -- emissions with their range: linear within a factor, in quadrature over factors

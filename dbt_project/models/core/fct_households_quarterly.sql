@@ -1,0 +1,1 @@
+{{ households_by_place("quarter", "qpv_code") }}

@@ -1,0 +1,1 @@
+{{ households_by_place("year", "commune_code") }}

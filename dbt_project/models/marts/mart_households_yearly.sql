@@ -1,0 +1,11 @@
+select
+    year_start,
+    food_bank_id,
+    commune_code,
+    households_helped,
+    new_households,
+    people_helped,
+    parcels,
+    anonymous_parcels,
+    parcel_kg
+from {{ ref("fct_households_yearly") }}
