@@ -30,7 +30,7 @@ MARTS = (
     "mart_mass_balance_monthly",
 )
 FOOD_BANK = "bourgogne"
-ROWS_OF_SCALE_1 = 181_313
+ROWS_OF_SCALE_1 = 188_540
 AS_OF = "2024-06-26"
 LAST_DAY = "2024-06-25"
 DATES = {

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.demo.catalogue import build_catalogue
+from pipelines.demo.declared import write_notes, write_reports, write_targets, write_vouchers
 from pipelines.demo.directory import (
     FOOD_BANK_ID,
     SUPPLIER_UPDATE_ON,
@@ -36,8 +37,9 @@ from pipelines.demo.lots import assign_lots
 from pipelines.demo.outflows import Outflows, simulate_outflows
 from pipelines.demo.places import SITES
 from pipelines.demo.platform import draw_sessions, place_orders, plan_adoption, plan_visits
-from pipelines.demo.records import Activity, write_events
+from pipelines.demo.records import OWN_COLUMNS, Activity, write_events
 from pipelines.demo.supply import build_supply
+from pipelines.demo.upkeep import write_energy, write_top_ups
 from pipelines.demo.working_days import (
     PUBLISHED_ON,
     STARTS_ON,
@@ -45,6 +47,7 @@ from pipelines.demo.working_days import (
     count_days,
     read_day,
 )
+from pipelines.demo.workshop import run_workshop, write_products, write_sorting
 from pipelines.demo.write import repeat_activity, write_file
 
 DEFAULT_SEED = 20240625
@@ -124,7 +127,8 @@ def write_demonstration(
     if scale < 1:
         raise ValueError(f"scale is {scale}: choose 1 or more")
     activity = generate_activity(seed, until)
-    true = _split_months(write_events(activity))
+    events = run_workshop(activity, write_events(activity))
+    true = _split_months({**events, **_list_more(activity)})
     delivered = dict(true)
     corrections, corrected = plant_corrections(activity.period, delivered)
     bad_rows = plant_bad_rows(delivered)
@@ -134,7 +138,9 @@ def write_demonstration(
         files.append(write_file(landing_dir, record, suffix, frame))
         rows[record] = rows.get(record, 0) + len(frame)
     for (record, month), frame in delivered.items():
-        again = [repeat_activity(record, true[(record, month)], n) for n in range(2, scale + 1)]
+        # A partner declares its month once, however large the load.
+        repeats = range(2, scale + 1) if record in OWN_COLUMNS else ()
+        again = [repeat_activity(record, true[(record, month)], n) for n in repeats]
         whole = pl.concat([frame, *again])
         files.append(write_file(landing_dir, record, month, whole))
         rows[record] = rows.get(record, 0) + len(whole)
@@ -150,6 +156,17 @@ def write_demonstration(
         corrections=tuple(corrected),
         unexplained=_list_unexplained(activity.outflows, scale),
     )
+
+
+def _list_more(activity: Activity) -> dict[str, pl.DataFrame]:
+    """Event records that move no food, with the month of their file."""
+    return {
+        "sorting_sessions": write_sorting(activity),
+        "beneficiary_reports": write_reports(activity),
+        "vouchers": write_vouchers(activity),
+        "site_energy": write_energy(activity),
+        "refrigerant_top_ups": write_top_ups(activity),
+    }
 
 
 def _split_months(events: dict[str, pl.DataFrame]) -> Months:
@@ -168,8 +185,10 @@ def _list_reference(activity: Activity) -> list[tuple[str, str, pl.DataFrame]]:
         ("sites", _REFERENCE_MONTH, write_sites()),
         ("partners", _REFERENCE_MONTH, activity.partners.frame),
         ("suppliers", _REFERENCE_MONTH, activity.suppliers.frame),
-        ("products", _REFERENCE_MONTH, activity.catalogue.frame),
+        ("products", _REFERENCE_MONTH, pl.concat([activity.catalogue.frame, write_products()])),
         ("vehicles", _REFERENCE_MONTH, activity.vehicles.frame),
+        ("targets", _REFERENCE_MONTH, write_targets()),
+        ("events", _REFERENCE_MONTH, write_notes(activity.period)),
     ]
     if activity.period.last >= count_days(SUPPLIER_UPDATE_ON):
         update = activity.suppliers.update

@@ -64,6 +64,11 @@ OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "rounds": ("round_id",),
     "round_stops": ("round_id",),
     "platform_sessions": ("session_id", "user_id"),
+    "transformations": ("batch_id", "lot_id"),
+    "sorting_sessions": ("session_id",),
+    "vouchers": ("voucher_id", "household_id"),
+    "site_energy": ("meter",),
+    "refrigerant_top_ups": ("top_up_id",),
 }
 
 

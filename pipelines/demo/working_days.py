@@ -40,6 +40,12 @@ _TOPICS = (
     "lots",
     "logistics",
     "imperfections",
+    "reports",
+    "vouchers",
+    "energy",
+    "top_ups",
+    "sorting_sessions",
+    "transformations",
 )
 
 

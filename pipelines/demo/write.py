@@ -61,7 +61,9 @@ def repeat_activity(record: str, frame: pl.DataFrame, number: int) -> pl.DataFra
 def encode_rows(record: str, frame: pl.DataFrame) -> bytes:
     """The bytes of a file: header, rows, final newline; every row names its food bank."""
     dialect = DIALECTS.get(record, _USUAL)
-    rows = frame.select(pl.lit(FOOD_BANK_ID).alias("food_bank_id"), pl.exclude("month"))
+    rows = frame.select(pl.lit(FOOD_BANK_ID).alias("food_bank_id"), pl.exclude("month")).rename(
+        {"reported_month": "month"}, strict=False
+    )
     rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
     buffer = io.BytesIO()
     rows.write_csv(

@@ -29,6 +29,14 @@ KEYS = {
     "rounds": ("round_id",),
     "round_stops": ("round_id", "stop_no"),
     "platform_sessions": ("session_id",),
+    "transformations": ("batch_id", "line_no"),
+    "sorting_sessions": ("session_id",),
+    "beneficiary_reports": ("partner_id", "month"),
+    "vouchers": ("voucher_id",),
+    "site_energy": ("site_id", "meter", "period_start"),
+    "refrigerant_top_ups": ("top_up_id",),
+    "targets": ("indicator_code", "period_start"),
+    "events": ("event_id",),
     "partners": ("partner_id",),
     "suppliers": ("supplier_id",),
     "products": ("product_code",),
@@ -144,7 +152,10 @@ def test_partners_suppliers_and_products_are_as_many_as_published(written: Writt
     assert (partners["uses_platform"] == "true").sum() == 126
     assert partners.filter(pl.col("kind") == "ccas")["accreditation_expires_on"].null_count() == 38
     assert written.read("suppliers")["supplier_id"].n_unique() == 460
-    assert len(written.read("products")) == 214
+    products = written.read("products")
+    # the published catalogue, and what the workshop makes
+    assert products["product_code"].str.starts_with("P").sum() == 214
+    assert products["product_code"].str.starts_with("A").sum() == 2
     assert (written.read("products")["network_family"] == "unmapped").sum() == 2
     assert len(written.read("vehicles")) == 16
     assert len(written.read("sites")) == 4
@@ -276,6 +287,13 @@ def list_flows(written: Written, receipts: pl.DataFrame) -> pl.DataFrame:
         written.read("removals").select(
             "site_id", "product_code", at="removed_at", grams=-grams("weight_kg")
         ),
+        written.read("transformations").select(
+            "site_id",
+            "product_code",
+            at="made_at",
+            grams=pl.when(pl.col("direction") == "output").then(1).otherwise(-1)
+            * grams("weight_kg"),
+        ),
         transfers.select(
             "product_code", site_id="from_site_id", at="shipped_at", grams=-grams("shipped_kg")
         ),
@@ -348,11 +366,15 @@ def test_stock_is_never_negative(written: Written, receipts: pl.DataFrame) -> No
 
 def test_lots_never_give_more_than_was_received(written: Written, receipts: pl.DataFrame) -> None:
     opened = written.read("stock_counts").drop_nulls("lot_id")
+    cooked = written.read("transformations").drop_nulls("lot_id")
+    made = cooked.filter(pl.col("direction") == "output")
+    used = cooked.filter(pl.col("direction") == "input")
     came = (
         pl.concat(
             [
                 receipts.drop_nulls("lot_id").select("lot_id", "product_code", grams="net"),
                 opened.select("lot_id", "product_code", grams=grams("weight_kg")),
+                made.select("lot_id", "product_code", grams=grams("weight_kg")),
             ]
         )
         .group_by("lot_id", "product_code")
@@ -366,6 +388,7 @@ def test_lots_never_give_more_than_was_received(written: Written, receipts: pl.D
                 .select("lot_id", "product_code", out=grams("weight_kg"))
                 for record in ("deliveries", "parcels", "removals")
             ]
+            + [used.select("lot_id", "product_code", out=grams("weight_kg"))]
         )
         .group_by("lot_id", "product_code")
         .agg(pl.col("out").sum())
@@ -503,3 +526,66 @@ def test_scale_repeats_the_activity_under_other_keys(written: Written, tmp_path:
     assert len(rows) == 2 * len(written.read("deliveries"))
     with pytest.raises(ValueError, match="scale"):
         write_demonstration(tmp_path, scale=0)
+
+
+def test_the_workshop_makes_food_of_what_would_have_been_thrown_away(written: Written) -> None:
+    lines = written.read("transformations").with_columns(grams=grams("weight_kg"))
+    sums = dict(lines.group_by("direction").agg(pl.col("grams").sum()).rows())
+    assert 0.7 < sums["output"] / sums["input"] < 0.9
+    year = lines.filter(
+        (pl.col("direction") == "input") & pl.col("made_at").str.starts_with("2023")
+    )
+    assert 20_000_000 < year["grams"].sum() < 40_000_000
+    # All of it leaves on the day that it is made.
+    made = lines.filter(pl.col("direction") == "output").select("lot_id", "grams")
+    left = (
+        written.read("deliveries")
+        .filter(pl.col("product_code").str.starts_with("A"))
+        .select("lot_id", grams("weight_kg").alias("grams"))
+    )
+    assert made.sort("lot_id").equals(left.sort("lot_id"))
+    assert made["lot_id"].n_unique() == len(made) > 100
+
+
+def test_partners_declare_most_months(written: Written) -> None:
+    reports = written.read("beneficiary_reports")
+    assert 0.75 < len(reports) / (185 * 23) < 0.92
+    numbers = reports.with_columns(pl.exclude("food_bank_id", "partner_id", "month").cast(pl.Int64))
+    ages = pl.sum_horizontal(pl.col("^people_[0-9].*$"))
+    assert numbers.filter(ages != pl.col("people")).is_empty()
+    assert numbers.filter(pl.col("women") + pl.col("men") != pl.col("people")).is_empty()
+    assert numbers.filter(pl.col("households") > pl.col("people")).is_empty()
+    last = reports.group_by("partner_id").agg(pl.col("month").max())
+    assert (last["month"] == "2023-09-01").sum() == 1, "one partner fell silent"
+    assert reports["month"].max() == "2024-05-01", "June is not over"
+
+
+def test_vouchers_are_used_for_no_more_than_they_are_worth(written: Written) -> None:
+    vouchers = written.read("vouchers")
+    amounts = vouchers.with_columns(pl.col("amount_eur", "redeemed_eur").cast(pl.Float64))
+    assert amounts.filter(pl.col("redeemed_eur") > pl.col("amount_eur")).is_empty()
+    assert vouchers.filter(pl.col("redeemed_at") < pl.col("issued_at")).is_empty()
+    assert 0.7 < amounts["redeemed_eur"].sum() / amounts["amount_eur"].sum() < 0.95
+    assert 0 < vouchers["household_id"].null_count() < len(vouchers) / 5
+    parcels = written.read("parcels")["household_id"].drop_nulls()
+    assert not set(vouchers["household_id"].drop_nulls()) & set(parcels)
+
+
+def test_meters_run_all_year_and_heat_in_winter(written: Written) -> None:
+    energy = written.read("site_energy").with_columns(pl.col("energy_kwh").cast(pl.Float64))
+    assert energy["energy_kwh"].min() > 0  # type: ignore[operator]
+    cold = energy.filter(pl.col("meter") == "froid")
+    assert len(cold) == 4 * 23
+    heated = energy.filter(pl.col("meter") == "chauffage")["period_start"].str.slice(5, 2)
+    assert set(heated) == {"01", "02", "03", "04", "10", "11", "12"}
+    top_ups = written.read("refrigerant_top_ups")
+    assert top_ups.filter(pl.col("site_id").is_null() == pl.col("vehicle_id").is_null()).is_empty()
+
+
+def test_targets_and_notes_name_no_person(written: Written) -> None:
+    assert set(written.read("targets")["decided_by"]) == {
+        "Conseil d'administration de la démonstration"
+    }
+    notes = written.read("events")
+    assert notes["source"].str.contains("Démonstration").all()
+    assert notes["date"].max() == "2024-06-25"
