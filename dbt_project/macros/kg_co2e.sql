@@ -3,7 +3,7 @@
     without a published uncertainty is its central value. -#}
 {% macro kg_co2e(quantity, factor, uncertainty, end=0, uplift="1.00") -%}
     cast(
-        cast({{ quantity }} as decimal(38, 9)) * {{ factor }} * {{ uplift }}
+        cast({{ quantity }} as decimal(38, 12)) * {{ factor }} * {{ uplift }}
         {% if end == -1 -%} * (1 - coalesce({{ uncertainty }}, 0))
         {%- elif end == 1 -%} * (1 + coalesce({{ uncertainty }}, 0))
         {%- endif %} as decimal(18, 6)

@@ -27,7 +27,7 @@ with
             'own_waste' as post,
             waste_factors.factor_id,
             waste_factors.data_level,
-            cast(removals.weight_kg as decimal(38, 9)) * 0.001 as activity_quantity,
+            cast(removals.weight_kg as decimal(38, 12)) * 0.001 as activity_quantity,
             cast(null as double) as uncertainty_share
         from removals
         inner join
@@ -48,11 +48,11 @@ with
             cast(
                 site_energy.energy_kwh
                 * days.day_no
-                / (site_energy.period_end - site_energy.period_start + 1) as decimal(18, 6)
+                / (site_energy.period_end - site_energy.period_start + 1) as decimal(28, 12)
             ) - cast(
                 site_energy.energy_kwh
                 * (days.day_no - 1)
-                / (site_energy.period_end - site_energy.period_start + 1) as decimal(18, 6)
+                / (site_energy.period_end - site_energy.period_start + 1) as decimal(28, 12)
             ) as energy_kwh
         from site_energy
         cross join
@@ -90,7 +90,7 @@ with
             end as post,
             dated_energy_factors.factor_id,
             dated_energy_factors.data_level,
-            cast(energy_days.energy_kwh as decimal(38, 9)) as activity_quantity,
+            cast(energy_days.energy_kwh as decimal(38, 12)) as activity_quantity,
             cast(null as double) as uncertainty_share
         from energy_days
         inner join
@@ -106,7 +106,7 @@ with
             'refrigerants' as post,
             refrigerant_factors.factor_id,
             'measured' as data_level,
-            cast(top_ups.refrigerant_kg as decimal(38, 9)) as activity_quantity,
+            cast(top_ups.refrigerant_kg as decimal(38, 12)) as activity_quantity,
             cast(null as double) as uncertainty_share
         from top_ups
         inner join refrigerant_factors on top_ups.refrigerant = refrigerant_factors.refrigerant
@@ -192,7 +192,7 @@ with
                 / (
                     make_date(year(days.emission_date) + 1, 1, 1)
                     - make_date(year(days.emission_date), 1, 1)
-                ) as decimal(38, 9)
+                ) as decimal(38, 12)
             ) as activity_quantity,
             sqrt(
                 cast(cold_units.charge_uncertainty as double)
@@ -242,7 +242,7 @@ with
             post,
             factor_id,
             data_level,
-            cast(max(uncertainty_share) as decimal(5, 4)) as uncertainty_share,
+            cast(max(uncertainty_share) as decimal(9, 8)) as uncertainty_share,
             sum(activity_quantity) as activity_quantity
         from activities
         group by food_bank_id, emission_date, post, factor_id, data_level

@@ -25,7 +25,7 @@ with
                         cast(
                             loads.distance_km
                             * loads.stops_without_load
-                            / loads.stops as decimal(18, 6)
+                            / loads.stops as decimal(28, 12)
                         )
                 end
             ) as km_without_load
