@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date
 
 from tests.oracle.accepted import Bank, grams
-from tests.oracle.flows import Line
+from tests.oracle.flows import Line, list_full_counts
 
 SIGNS = {"received": 1, "transformation_output": 1}
 Place = tuple[str, str]
@@ -17,8 +17,7 @@ def list_expiring(bank: Bank, lines: list[Line], data_date: date) -> list[tuple[
     """Use-by dates and the grams of food in stock that they are of."""
     stock = _sum_stock(bank, lines, data_date)
     lots: dict[tuple[Place, str], int] = defaultdict(int)
-    dates: dict[tuple[Place, str], tuple[str | None, date | None]] = {}
-    anywhere: dict[tuple[str, str], tuple[str | None, date | None]] = {}
+    dates: dict[tuple[str, str], tuple[str | None, date]] = {}
     loose: dict[tuple[Place, str | None, date | None], int] = defaultdict(int)
     is_food: dict[str, bool] = {}
     for line in sorted(lines, key=lambda line: line.day):
@@ -28,10 +27,14 @@ def list_expiring(bank: Bank, lines: list[Line], data_date: date) -> list[tuple[
         place, lot = (line.row["site_id"], line.product.code), line.row["lot_id"]
         if lot:
             lots[place, lot] += SIGNS.get(line.kind, -1) * line.grams
-            if line.kind == "received":
-                known = (line.row["date_kind"], line.row["expires_on"])
-                dates.setdefault((place, lot), known)
-                anywhere.setdefault((line.product.code, lot), known)
+            if line.kind == "received" and line.row["expires_on"]:
+                # A lot keeps its date wherever it is taken: the earliest that a receipt gave it.
+                known = dates.get((line.product.code, lot))
+                if known is None or line.row["expires_on"] < known[1]:
+                    dates[line.product.code, lot] = (
+                        line.row["date_kind"],
+                        line.row["expires_on"],
+                    )
         elif line.kind == "received":
             loose[place, line.row["date_kind"], line.row["expires_on"]] += line.grams
     for row in bank.rows["transfers"]:
@@ -47,9 +50,7 @@ def list_expiring(bank: Bank, lines: list[Line], data_date: date) -> list[tuple[
     came: dict[Place, list[tuple[date | None, str, str | None, int]]] = defaultdict(list)
     for (place, lot), amount in lots.items():
         if amount > 0:
-            kind, expires_on = (
-                dates.get((place, lot)) or anywhere.get((place[1], lot)) or (None, None)
-            )
+            kind, expires_on = dates.get((place[1], lot)) or (None, None)
             came[place].append((expires_on, lot, kind, amount))
     for (place, kind, expires_on), amount in loose.items():
         came[place].append((expires_on, "", kind, amount))
@@ -86,10 +87,8 @@ def _sum_stock(bank: Bank, lines: list[Line], data_date: date) -> dict[Place, in
     counts: dict[date, dict[str, dict[str, int]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(int))
     )
-    for row in bank.rows["stock_counts"]:
-        if row["is_full_count"]:
-            counted = counts[row["counted_date"]][row["site_id"]]
-            counted[row["product_code"]] += grams(row["weight_kg"])
+    for (day, site), counted in list_full_counts(bank).items():
+        counts[day][site] = counted
     stock: dict[Place, int] = defaultdict(int)
     for day in sorted({*moves, *counts}):
         if day > data_date:

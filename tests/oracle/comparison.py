@@ -22,6 +22,9 @@ ROUNDED_BY_LINE = {
     "induced_kg_co2e": 0, "induced_kg_per_tonne": 0, "avoided_kg_co2e": 0,
     "rescued_share": 20_000, "attributed_by_lot_share": 20_000, "measured_data_share": 5_000,
     "fresh_change_tonnes": 2, "least_served_share": 100,
+    # Sums of means of partners.
+    "people_declared": 20, "households_declared": 20, "visits_declared": 20, "turned_away": 20,
+    "people_declared_growth": 20, "kg_per_person_declared": 20,
 }  # fmt: skip
 KEY_COLUMNS = (
     "scope_kind", "scope_id", "indicator_code", "variant", "period_kind", "period_start",

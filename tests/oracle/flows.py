@@ -109,6 +109,24 @@ def list_lines(bank: Bank) -> Iterator[Line]:
         yield Line(kind, row["made_date"], product, grams(row["weight_kg"]), None, row)
 
 
+def list_full_counts(bank: Bank) -> dict[tuple[date, str], dict[str, int]]:
+    """Grams by product of each full count, by day and site.
+
+    A count is one document: a line corrected to another day moves the whole of it there.
+    """
+    documents: dict[str, list[Row]] = defaultdict(list)
+    for row in bank.rows["stock_counts"]:
+        if row["is_full_count"]:
+            documents[row["count_id"]].append(row)
+    counts: dict[tuple[date, str], dict[str, int]] = {}
+    for rows in documents.values():
+        day = max(row["counted_date"] for row in rows)
+        for row in rows:
+            counted = counts.setdefault((day, row["site_id"]), defaultdict(int))
+            counted[row["product_code"]] += grams(row["weight_kg"])
+    return counts
+
+
 class Stock:
     """Food stock of all sites at the end of each day, corrected at full counts."""
 
@@ -134,10 +152,8 @@ class Stock:
         counts: dict[date, dict[str, dict[str, int]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(int))
         )
-        for row in bank.rows["stock_counts"]:
-            if row["is_full_count"]:
-                counted = counts[row["counted_date"]][row["site_id"]]
-                counted[row["product_code"]] += grams(row["weight_kg"])
+        for (day, site), counted in list_full_counts(bank).items():
+            counts[day][site] = counted
         stock: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         food = 0
         for day in sorted({*moves, *counts}):

@@ -23,15 +23,19 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Span:
-    """A period of a food bank; `end`: its last day that counts, `natural_end`: the calendar's."""
+    """A period of a food bank; `end`: its last day that counts, `natural_end`: the calendar's.
+
+    A year whose first months have no figures of their own counts from the first one that has.
+    """
 
     kind: str
     start: date
     end: date
     natural_end: date
+    first_month: date
 
     def holds(self, day: date) -> bool:
-        return self.start <= day <= self.end
+        return max(self.start, self.first_month) <= day <= self.end
 
     def months(self) -> list[date]:
         """First days of its months, as far as its last day."""
@@ -58,7 +62,7 @@ def list_spans(coverage: Coverage) -> Iterator[Span]:
     """Every period from the first day to the data date."""
     first, last = coverage.first, coverage.data_date
     seen = set()
-    month = first.replace(day=1)
+    month = first_month = first.replace(day=1)
     while month <= last:
         quarter = date(month.year, (month.month - 1) // 3 * 3 + 1, 1)
         for kind, start, natural_end in (
@@ -68,12 +72,12 @@ def list_spans(coverage: Coverage) -> Iterator[Span]:
         ):
             if (kind, start) not in seen:
                 seen.add((kind, start))
-                yield Span(kind, start, min(natural_end, last), natural_end)
+                yield Span(kind, start, min(natural_end, last), natural_end, first_month)
         month = next_month(month)
     for year in range(first.year, last.year + 1):
         end = same_day(last, year)
-        if end >= first:
-            yield Span("year_to_date", date(year, 1, 1), end, end)
+        if end >= first_month:
+            yield Span("year_to_date", date(year, 1, 1), end, end, first_month)
 
 
 def same_day(day: date, year: int) -> date:

@@ -21,15 +21,21 @@ STORES = "retail_pickup"
 
 
 def explain_change(lines: list[Line], coverage: Coverage, span: Span) -> dict[str, Fraction] | None:
-    """Tonnes of each effect; None where the data do not reach back a year before."""
+    """Tonnes of each effect.
+
+    None where the data do not reach back a year before, and where nothing fresh came in either
+    period: there is no change to explain.
+    """
     if coverage.first > year_before(span.start):
         return None
-    now = _factor(lines, span.start, span.end)
-    before = _factor(lines, year_before(span.start), year_before(span.end))
+    channels = {line.row["channel"] for line in lines if line.kind == "received"}
+    now = _factor(lines, span.start, span.end, channels)
+    before = _factor(lines, year_before(span.start), year_before(span.end), channels)
+    if not any(part[3] for factors in (now, before) for part in factors.values()):
+        return None
     effects = dict.fromkeys(FACTORS, 0.0)
-    for channel in {*now, *before}:
-        one, other = now.get(channel), before.get(channel)
-        for name, amount in _split(one, other).items():
+    for channel in channels:
+        for name, amount in _split(now[channel], before[channel]).items():
             effects[name] += amount
     kept_now = sum((math.prod(parts) for parts in now.values()), Fraction(0))
     kept_before = sum((math.prod(parts) for parts in before.values()), Fraction(0))
@@ -37,8 +43,10 @@ def explain_change(lines: list[Line], coverage: Coverage, span: Span) -> dict[st
     return {"total": (kept_now - kept_before) / 1000, **tonnes}
 
 
-def _factor(lines: list[Line], start: date, end: date) -> dict[str, list[Fraction]]:
-    """By channel with fresh food: S, P/S, M/P, M_c/M, K_c/M_c."""
+def _factor(
+    lines: list[Line], start: date, end: date, channels: set[str]
+) -> dict[str, list[Fraction]]:
+    """By channel: S, P/S, M/P, M_c/M, K_c/M_c; nil from the first one that is."""
     received: dict[str, int] = defaultdict(int)
     linked: dict[str, int] = defaultdict(int)
     loose = 0
@@ -64,9 +72,10 @@ def _factor(lines: list[Line], start: date, end: date) -> dict[str, list[Fractio
         )
         if not is_fresh_removal:
             continue
-        channels = channel_of.get(line.row["receipt_id"] or "", set())
-        if len(channels) == 1:
-            linked[next(iter(channels))] += line.grams
+        # A receipt is of one channel; of a document that names more, the first by name.
+        found = channel_of.get(line.row["receipt_id"] or "", set())
+        if found:
+            linked[min(found)] += line.grams
         else:
             loose += line.grams
     whole = sum(received.values())
@@ -75,37 +84,34 @@ def _factor(lines: list[Line], start: date, end: date) -> dict[str, list[Fractio
     for channel, amount in linked.items():
         loose += max(amount - received.get(channel, 0), 0)
     factors = {}
-    for channel, amount in received.items():
-        if amount <= 0:
-            continue
-        out = Fraction(min(linked[channel], amount)) + Fraction(loose * amount, whole)
-        kept = Fraction(amount) - out
+    for channel in channels:
+        amount = received[channel]
+        out = Fraction(min(linked[channel], amount))
+        out += Fraction(loose * amount, whole) if whole else 0
+        # Of more removed than came in, nothing is kept.
+        kept = max(Fraction(amount) - out, Fraction(0))
         count, stops = (s, p) if channel == STORES else (1, 1)
         m = Fraction(whole, 1000)
         factors[channel] = [
             Fraction(count),
             Fraction(stops, count) if count else Fraction(0),
             m / stops if stops else Fraction(0),
-            Fraction(amount, whole),
-            kept / amount,
+            Fraction(amount, whole) if whole else Fraction(0),
+            kept / amount if amount else Fraction(0),
         ]
     return factors
 
 
-def _split(one: list[Fraction] | None, other: list[Fraction] | None) -> dict[str, float]:
+def _split(one: list[Fraction], other: list[Fraction]) -> dict[str, float]:
     """LMDI-I of one channel; a channel nil on one side goes whole to its first nil factor."""
-    now = float(math.prod(one)) if one else 0.0
-    before = float(math.prod(other)) if other else 0.0
+    now, before = float(math.prod(one)), float(math.prod(other))
     if now == before == 0:
         return {}
     if now <= 0 or before <= 0:
         gone = one if now <= 0 else other
-        at = FACTORS.index("channel_mix")
-        if gone is not None:
-            at = next(n for n, part in enumerate(gone) if part <= 0)
+        at = next(n for n, part in enumerate(gone) if part <= 0)
         return {FACTORS[at]: now - before}
     weight = now if now == before else (now - before) / (math.log(now) - math.log(before))
-    assert one is not None and other is not None
     return {
         name: weight * math.log(float(a) / float(b))
         for name, a, b in zip(FACTORS, one, other, strict=True)

@@ -251,13 +251,15 @@ with
                 coalesce(kept_before.{{ column }}, 0) as before_{{ column }},
                 coalesce(kept_after.{{ column }}, 0) as after_{{ column }},
             {% endfor -%}
+            -- stores may have given, and nothing fresh
             {% for column in ["stores", "pickups"] -%}
-                coalesce(
-                    kept_before.{{ column }}, case when channel = 'retail_pickup' then 0 else 1 end
-                ) as before_{{ column }},
-                coalesce(
-                    kept_after.{{ column }}, case when channel = 'retail_pickup' then 0 else 1 end
-                ) as after_{{ column }},
+                {% for side in ["before", "after"] -%}
+                    case
+                        when channel = 'retail_pickup'
+                        then coalesce(stores_{{ side }}.{{ column }}, 0)
+                        else 1
+                    end as {{ side }}_{{ column }},
+                {% endfor -%}
             {% endfor -%}
             coalesce(
                 kept_before.fresh_kg,
@@ -271,6 +273,8 @@ with
             ) as after_fresh_kg
         from kept_before
         full outer join kept_after using ({{ ids | join(", ") }}, channel)
+        left join stores_before using (food_bank_id, period_kind, period_start)
+        left join stores_after using (food_bank_id, period_kind, period_start)
     ),
 
     -- a cell that is nil on one side only: its factor that is nil first, by the small-value limit

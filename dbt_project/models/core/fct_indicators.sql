@@ -208,6 +208,10 @@ with
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
             ) as denominator,
+            -- a ratio is that of the sums, not of what is left of them at six decimals
+            cast(summed.numerator as double)
+            * formulas.denominator_divisor
+            / (nullif(cast(summed.denominator as double), 0) * formulas.numerator_divisor) as ratio,
             meal_conventions.grams_per_meal,
             benchmarks.value as benchmark
         from summed
@@ -239,23 +243,12 @@ with
                 when operation in ('total', 'value')
                 then numerator
                 when operation in ('share', 'yield')
-                then {{ share("numerator", "denominator") }}
+                then cast(ratio as decimal(18, 6))
                 when operation = 'growth'
-                then
-                    cast(
-                        {{ share("numerator", "denominator", "decimal(18, 6)") }}
-                        - 1 as decimal(18, 6)
-                    )
+                then cast(ratio - 1 as decimal(18, 6))
                 -- percentage points between our growth and that of the benchmark
                 when operation = 'gap'
-                then
-                    cast(
-                        100 * (
-                            cast(numerator as double) / nullif(cast(denominator as double), 0)
-                            - 1
-                            - cast(benchmark as double)
-                        ) as decimal(18, 6)
-                    )
+                then cast(100 * (ratio - 1 - cast(benchmark as double)) as decimal(18, 6))
                 when operation = 'meals'
                 then cast({{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6))
             end as value
