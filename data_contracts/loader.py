@@ -288,7 +288,12 @@ class Unpivot(_Strict):
 
 
 class FileProfile(_Strict):
-    """How one kind of file of a food bank becomes rows of one record."""
+    """How one kind of file of a food bank becomes rows of one record.
+
+    `skip_rows` lines (titles) stand above the `header_rows`; `sheet` names the sheet of a workbook
+    (else its first). Rows count where each column of `keep_rows` holds one of its values and no
+    column of `drop_rows` does (lines of totals).
+    """
 
     name: str
     match: str
@@ -297,7 +302,10 @@ class FileProfile(_Strict):
     delimiter: Literal[",", ";"] | None = None
     decimal: Literal[".", ","] | None = None
     header_rows: int = Field(default=1, ge=1, le=20)
+    skip_rows: int = Field(default=0, ge=0, le=100)
+    sheet: str | None = None
     keep_rows: dict[str, list[str]] = {}
+    drop_rows: dict[str, list[str]] = {}
     unpivot: Unpivot | None = None
     columns: dict[str, ColumnSource]
 

@@ -22,7 +22,8 @@ import zstandard
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.mapping import FOOD_BANK_ID, Target, find_targets, redact
-from pipelines.ingest.parsing import MAX_BYTES, ParsedTable, UnreadableError, parse_csv
+from pipelines.ingest.parsing import MAX_BYTES, ParsedTable, UnreadableError, parse_table
+from pipelines.ingest.workbooks import is_workbook
 from pipelines.settings import Settings, now
 from pipelines.store import DeliveryStore, Pseudonymizer, load_pseudonymizer, write_atomically
 
@@ -246,12 +247,14 @@ def _store_delivery(
 def _parse(content: bytes, target: Target) -> ParsedTable:
     profile = target.profile
     if profile is None:
-        return parse_csv(content)
-    return parse_csv(
+        return parse_table(content)
+    return parse_table(
         content,
         encoding=profile.encoding,
         delimiter=profile.delimiter,
         header_rows=profile.header_rows,
+        skip_rows=profile.skip_rows,
+        sheet=profile.sheet,
     )
 
 
@@ -275,7 +278,8 @@ def _archive(
     is_redacted: bool,
 ) -> str:
     """Write a delivery into raw, read-only; give its path relative to raw."""
-    relative = f"{food_bank_id}/{delivery_id}{'.parquet' if is_redacted else '.csv.zst'}"
+    as_sent = ".xlsx.zst" if is_workbook(content) else ".csv.zst"
+    relative = f"{food_bank_id}/{delivery_id}{'.parquet' if is_redacted else as_sent}"
     path = settings.raw / relative
     if not path.exists():
         with write_atomically(path) as temporary:

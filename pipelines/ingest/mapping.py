@@ -72,6 +72,9 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
         }
         if repeated:
             raise ContractError(f"two profiles of one file give rows of {min(repeated)}")
+        if len({_reading(file) for file in matching}) > 1:
+            names = " and ".join(file.name for file in matching)
+            raise ContractError(f"the profiles {names} of one file read it in different ways")
         return [Target(records[file.record], file) for file in matching]
     folder = PurePosixPath(relative_path).parts[0]
     if folder in records and "/" in relative_path:
@@ -79,6 +82,17 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
     raise UnreadableError(
         "no source profile of this food bank takes a file of this name, and its folder is not"
         f" the name of a record ({', '.join(records)})"
+    )
+
+
+def _reading(profile: FileProfile) -> tuple[object, ...]:
+    """What decides the cells: a file is read, redacted and archived once for all its records."""
+    return (
+        profile.encoding,
+        profile.delimiter,
+        profile.header_rows,
+        profile.skip_rows,
+        profile.sheet,
     )
 
 
@@ -112,7 +126,7 @@ def _known_columns(table: ParsedTable, target: Target) -> dict[str, str]:
             twice = next(name for name in known.values() if list(known.values()).count(name) > 1)
             raise UnreadableError(f"the header names {twice} twice, in capitals and small letters")
         return known
-    used = dict.fromkeys(profile.keep_rows, "")
+    used = dict.fromkeys([*profile.keep_rows, *profile.drop_rows], "")
     personal = {column.name for column in contract.columns if column.is_personal}
     # Personal columns last: a source column that is read twice is still an identifier.
     for name, source in sorted(profile.columns.items(), key=lambda entry: entry[0] in personal):
@@ -251,10 +265,13 @@ def _apply_profile(
 ) -> tuple[pl.DataFrame, int]:
     frame = table.frame
     before = frame.height
-    for name, values in profile.keep_rows.items():
+    for name in [*profile.keep_rows, *profile.drop_rows]:
         if name not in frame.columns:
             raise UnreadableError(f"the column {name!r}, which says which rows count, is missing")
+    for name, values in profile.keep_rows.items():
         frame = frame.filter(pl.col(name).str.strip_chars().is_in(values))
+    for name, values in profile.drop_rows.items():
+        frame = frame.filter(~pl.col(name).str.strip_chars().is_in(values))
     filtered = before - frame.height
     frame = (
         _unpivot(frame, profile)

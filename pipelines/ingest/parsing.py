@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import islice
+from typing import Literal
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from _csv import _reader as _Reader
+from pipelines.ingest.workbooks import WorkbookError, is_workbook, read_sheet
 
 MAX_BYTES = 4_000_000_000
-MAX_COLUMNS = 2_000
 MAX_FIELD_CHARACTERS = 100_000
+MAX_COLUMNS = 2_000
 SOURCE_LINE = "_source_line"
 READ_ERROR = "_read_error"
 
 _SIGNATURES = {
-    b"PK\x03\x04": "a zip archive or a workbook (XLSX)",
+    b"PK\x03\x04": "a zip archive",
     b"\xd0\xcf\x11\xe0": "a workbook of the old format (XLS)",
     b"\x1f\x8b": "a gzip archive",
     b"PAR1": "a Parquet file",
@@ -40,7 +41,9 @@ class ParsedTable:
     """Cells as text.
 
     `frame`: one column per header cell, then `_source_line` (line of the file where the row
-    ends) and `_read_error` (why the row does not fit its header, or null).
+    ends; in a workbook, of the sheet) and `_read_error` (why the row does not fit its header, or
+    null). `encoding` and `delimiter` of a workbook: `xlsx` and the name of its sheet, if it was
+    asked for by name.
     """
 
     frame: pl.DataFrame
@@ -59,9 +62,9 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
     """
     for signature, what in _SIGNATURES.items():
         if content.startswith(signature):
-            raise UnreadableError(f"the file is {what}; save it as CSV and send it again")
+            raise UnreadableError(f"the file is {what}; save it as CSV or XLSX and send it again")
     if b"\x00" in content:
-        raise UnreadableError("the file is not text (it holds NUL bytes); save it as CSV")
+        raise UnreadableError("the file is not text (it holds NUL bytes); save it as CSV or XLSX")
     candidates = [encoding] if encoding else ["utf-8", "cp1252"]
     for candidate in candidates:
         try:
@@ -71,34 +74,66 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
     raise UnreadableError(f"the file is not encoded in {' or '.join(candidates)}")
 
 
-def parse_csv(
+def parse_table(
     content: bytes,
     *,
     encoding: str | None = None,
     delimiter: Literal[",", ";"] | None = None,
     header_rows: int = 1,
+    skip_rows: int = 0,
+    sheet: str | None = None,
 ) -> ParsedTable:
-    """Parse CSV bytes (RFC 4180, `,` or `;`). The first header row names the columns.
+    """Parse a workbook (XLSX, known by its content) or CSV (RFC 4180, `,` or `;`).
 
-    A row with another number of cells than the header is kept, with `_read_error`.
-    Raises UnreadableError where the file has no usable header or is not text.
+    `skip_rows` lines stand above the header; its first row names the columns. A row with another
+    number of cells than the header is kept, with `_read_error`.
+    Raises UnreadableError where the file has no usable header or is neither.
     """
     if not content.strip():
         raise UnreadableError("the file is empty")
+    if is_workbook(content):
+        return _parse_workbook(content, sheet, skip_rows, header_rows)
     text, found_encoding = decode(content, encoding)
-    first_line = text.split("\n", 1)[0]
+    stream = io.StringIO(text, newline="")
+    for _ in range(skip_rows):
+        stream.readline()
+    body = stream.read()
+    first_line = body.split("\n", 1)[0]
     separator = delimiter or (";" if first_line.count(";") > first_line.count(",") else ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
     try:
-        headers = [next(reader) for _ in range(header_rows)]
-        names = _check_header(headers[0])
-        fast = _parse_plain(text, separator, names, header_rows)
-        frame = fast if fast is not None else _parse_rows(reader, names)
-    except StopIteration:
-        raise UnreadableError(f"the file has fewer than {header_rows} header rows") from None
+        names = _check_header(_read_headers(reader, header_rows, skip_rows)[0])
+        frame = _parse_plain(body, separator, names, header_rows)
+        if frame is None:
+            frame = _parse_rows(((reader.line_num, cells) for cells in reader), names)
     except csv.Error as error:
-        raise UnreadableError(f"line {reader.line_num} is not CSV: {error}") from None
+        line = reader.line_num + skip_rows
+        raise UnreadableError(f"line {line} is not CSV: {error}") from None
+    frame = frame.with_columns(pl.col(SOURCE_LINE) + skip_rows)
     return ParsedTable(frame, found_encoding, separator)
+
+
+def _parse_workbook(
+    content: bytes, sheet: str | None, skip_rows: int, header_rows: int
+) -> ParsedTable:
+    try:
+        rows = read_sheet(content, sheet)
+        cells = (cells for _, cells in islice(rows, skip_rows, None))
+        names = _check_header(_read_headers(cells, header_rows, skip_rows)[0])
+        # Cells that were never filled in are not stored: a short row is a whole one.
+        padded = ((number, [*row, *[""] * (len(names) - len(row))]) for number, row in rows)
+        frame = _parse_rows(padded, names)
+    except WorkbookError as error:
+        raise UnreadableError(str(error)) from None
+    return ParsedTable(frame, "xlsx", sheet or "")
+
+
+def _read_headers(rows: Iterator[list[str]], header_rows: int, skip_rows: int) -> list[list[str]]:
+    headers = list(islice(rows, header_rows))
+    if len(headers) < header_rows:
+        where = f" after the first {skip_rows} lines" if skip_rows else ""
+        raise UnreadableError(f"the file has fewer than {header_rows} header rows{where}")
+    return headers
 
 
 def _check_header(cells: list[str]) -> list[str]:
@@ -162,12 +197,12 @@ def _parse_plain(
     )
 
 
-def _parse_rows(reader: _Reader, names: list[str]) -> pl.DataFrame:
+def _parse_rows(rows: Iterator[tuple[int, list[str]]], names: list[str]) -> pl.DataFrame:
     width = len(names)
     columns: list[list[str]] = [[] for _ in names]
     lines: list[int] = []
     errors: list[str | None] = []
-    for cells in reader:
+    for line, cells in rows:
         if not any(cells):
             continue
         error = None
@@ -178,7 +213,7 @@ def _parse_rows(reader: _Reader, names: list[str]) -> pl.DataFrame:
         padded = [*cells[:width], *[""] * (width - len(cells))]
         for column, cell in zip(columns, padded, strict=True):
             column.append(cell)
-        lines.append(reader.line_num)
+        lines.append(line)
         errors.append(error)
     data = dict(zip(names, columns, strict=True))
     return pl.DataFrame(

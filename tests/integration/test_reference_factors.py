@@ -31,6 +31,11 @@ PUBLISHED_FIGURES = SHARED / "reference/published-figures/bourgogne.csv"
 SOURCE = "ADEME Base Carbone V23.6"
 LICENCE = "Licence Ouverte 2.0"
 DEPARTEMENTS = {"21", "58", "71", "89"}
+METROPOLES = {
+    "243400017": "montpellier-mediterranee-metropole",
+    "200040715": "grenoble-alpes-metropole",
+    "242100410": "dijon-metropole",
+}
 EPCI_KINDS = {
     "CC": "communaute_de_communes",
     "CA": "communaute_d_agglomeration",
@@ -66,15 +71,36 @@ def base_carbone() -> dict[str, Row]:
 
 @pytest.fixture(scope="module")
 def source_communes() -> dict[str, Row]:
-    rows = read_rows(source_file(GEOGRAPHY / "communes-bfc.csv"))
-    return {row["code_insee"]: row for row in rows if row["departement"] in DEPARTEMENTS}
+    """Communes of the source by code: name, population, EPCI, département."""
+    listed = {
+        row["code_insee"]: row
+        for row in read_rows(source_file(GEOGRAPHY / "communes-bfc.csv"))
+        if row["departement"] in DEPARTEMENTS
+    }
+    for file in METROPOLES.values():
+        for feature in read_features(f"{file}.communes.geojson"):
+            found = feature["properties"]
+            code = found["code"]
+            listed.setdefault(
+                code,
+                {**found, "population": str(found["population"]), "departement": code[:2]},
+            )
+    return listed
+
+
+def read_features(name: str) -> list[dict[str, dict[str, str]]]:
+    text = source_file(GEOGRAPHY / name).read_text(encoding="utf-8")
+    return json.loads(text)["features"]  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
 def contours() -> dict[str, dict[str, object]]:
-    text = source_file(GEOGRAPHY / "communes-bfc.geojson").read_text(encoding="utf-8")
-    features = json.loads(text)["features"]
-    return {feature["properties"]["code"]: feature["geometry"] for feature in features}
+    names = [f"{file}.communes.geojson" for file in METROPOLES.values()]
+    return {
+        feature["properties"]["code"]: feature["geometry"]  # type: ignore[misc]
+        for name in (*names, "communes-bfc.geojson")
+        for feature in read_features(name)
+    }
 
 
 def factors() -> list[Row]:
@@ -176,13 +202,17 @@ def test_what_was_read_nowhere_is_not_called_verified() -> None:
                 assert row["is_verified"] == "false", row
 
 
-def test_communes_are_those_of_the_four_departements(source_communes: dict[str, Row]) -> None:
+def test_communes_are_those_of_four_departements_and_two_metropoles(
+    source_communes: dict[str, Row],
+) -> None:
     seed = {row["commune_code"]: row for row in read_seed("communes")}
     assert seed.keys() == source_communes.keys()
     for code, row in seed.items():
         source = source_communes[code]
-        assert (row["name"], row["population"], row["epci_code"], row["departement_code"]) == (
-            source["nom"],
+        # The contours of the metropoles leave the article out: `Crès` for Le Crès.
+        name = row["name"].removeprefix("Le ").removeprefix("La ")
+        assert source["nom"] in (row["name"], name)
+        assert (row["population"], row["epci_code"], row["departement_code"]) == (
             source["population"],
             source["epci"],
             source["departement"],
@@ -230,26 +260,18 @@ def test_territories_carry_the_names_and_kinds_of_their_source() -> None:
         for row in json.loads(source_file(GEOGRAPHY / "epci-bfc.json").read_text(encoding="utf-8"))
     }
     seed = {row["territory_code"]: (row["name"], row["kind"]) for row in read_seed("territories")}
-    elsewhere = {"243400017", "200040715"}
-    assert {row["epci_code"] for row in read_seed("communes")} == seed.keys() - elsewhere
+    elsewhere = METROPOLES.keys() - source.keys()
+    assert {row["epci_code"] for row in read_seed("communes")} == seed.keys()
     assert {code: seed[code] for code in seed if code not in elsewhere} == {
         code: source[code] for code in seed if code not in elsewhere
     }
 
 
-@pytest.mark.parametrize(
-    ("code", "file"),
-    [
-        ("243400017", "montpellier-mediterranee-metropole"),
-        ("200040715", "grenoble-alpes-metropole"),
-        ("242100410", "dijon-metropole"),
-    ],
-)
+@pytest.mark.parametrize(("code", "file"), METROPOLES.items())
 def test_a_metropole_of_the_demonstration_has_the_code_of_its_contours(
     code: str, file: str
 ) -> None:
-    path = source_file(GEOGRAPHY / f"{file}.communes.geojson")
-    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    features = read_features(f"{file}.communes.geojson")
     assert {feature["properties"]["epci"] for feature in features} == {code}
     assert code in {row["territory_code"] for row in read_seed("territories")}
 

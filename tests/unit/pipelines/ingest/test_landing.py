@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from data_contracts.loader import SourceProfile
 from pipelines.ingest import landing
@@ -259,7 +261,7 @@ def test_a_file_that_changes_its_content_is_another_delivery(
     [
         ("receipts/photo.csv", b"\x89PNG\x00", "the file is not text"),
         ("receipts/vide.csv", b"", "the file is empty"),
-        ("receipts/bons.xlsx", b"PK\x03\x04...", "save it as CSV"),
+        ("receipts/bons.xlsx", b"PK\x03\x04...", "a zip archive; save it as CSV or XLSX"),
         ("divers/bons.csv", ROWS, "no source profile of this food bank takes"),
         ("bons.csv", ROWS, "no source profile of this food bank takes"),
         ("receipts/twice.csv", "Line_No,line_no\n1,1\n", "names line_no twice"),
@@ -319,6 +321,42 @@ def test_raw_keeps_the_bytes_as_sent_and_gives_the_same_table_back(
     table = read_archive(settings, found.archive, find_targets(found.source_name, None)[0])
     assert table.frame.rows() == [("R1", "1", "5", 2, None)]
     assert path.read_text(encoding="utf-8") == ROWS
+
+
+def test_a_workbook_is_kept_as_sent_and_read_as_its_profile_says(
+    settings: Settings, store: DeliveryStore
+) -> None:
+    memory = io.BytesIO()
+    workbook = xlsxwriter.Workbook(memory)
+    sheet = workbook.add_worksheet("Bons")
+    for row, cells in enumerate([["Ramasse de mai"], ["Bon", "Ligne", "Poids"], ["R1", 1, 5.5]]):
+        sheet.write_row(row, 0, cells)
+    workbook.close()
+    profile = SourceProfile.model_validate(
+        {
+            "food_bank_id": "petite",
+            "version": "1",
+            "files": [
+                {
+                    "name": "bons",
+                    "match": "*.xlsx",
+                    "record": "receipts",
+                    "sheet": "Bons",
+                    "skip_rows": 1,
+                    "columns": {
+                        "receipt_id": {"source": "Bon"},
+                        "line_no": {"source": "Ligne"},
+                        "quantity": {"source": "Poids"},
+                    },
+                }
+            ],
+        }
+    )
+    deliver(settings, "petite/mai.xlsx", memory.getvalue())
+    (found,) = claim(settings, store, profile)
+    assert found.archive == f"petite/{found.delivery_id}.xlsx.zst"
+    table = read_archive(settings, found.archive, find_targets(found.source_name, profile)[0])
+    assert table.frame.rows() == [("R1", "1", "5.5", 3, None)]
 
 
 def test_raw_keeps_a_personal_file_as_its_redacted_table_only(

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.mapping import MappedRows, Target, find_targets, map_rows
-from pipelines.ingest.parsing import ParsedTable, UnreadableError, parse_csv
+from pipelines.ingest.parsing import ParsedTable, UnreadableError, parse_table
 
 COLUMNS = {
     "receipt_id": {"source": "Bon"},
@@ -28,12 +28,12 @@ def make_profile(**file: Any) -> SourceProfile:
 def map_file(text: str, name: str = "bons.csv", **file: Any) -> MappedRows:
     target = find_targets(name, make_profile(**file))[0]
     assert target.profile is not None
-    table = parse_csv(text.encode(), header_rows=target.profile.header_rows)
+    table = parse_table(text.encode(), header_rows=target.profile.header_rows)
     return map_rows(table, target, "petite")
 
 
 def map_own(text: str, record: str = "receipts") -> MappedRows:
-    return map_rows(parse_csv(text.encode()), find_targets(f"{record}/x.csv", None)[0], "petite")
+    return map_rows(parse_table(text.encode()), find_targets(f"{record}/x.csv", None)[0], "petite")
 
 
 def values(mapped: MappedRows, name: str) -> list[str | None]:
@@ -82,6 +82,12 @@ def test_two_profiles_of_one_file_give_two_records_but_never_the_same() -> None:
     twice = SourceProfile.model_validate(
         {"food_bank_id": "petite", "version": "1", "files": [file, other]}
     )
+    sheets = {**other, "record": "orders", "sheet": "Bons"}
+    apart = SourceProfile.model_validate(
+        {"food_bank_id": "petite", "version": "1", "files": [file, sheets]}
+    )
+    with pytest.raises(ContractError, match="bons and autres of one file read it in different"):
+        find_targets("bons.csv", apart)
     with pytest.raises(ContractError, match="two profiles of one file give rows of receipts"):
         find_targets("bons.csv", twice)
 
@@ -196,6 +202,17 @@ def test_rows_are_kept_by_value_and_the_others_are_counted() -> None:
         map_file(rows, keep_rows={"Statut": ["Don"]})
 
 
+def test_lines_of_totals_are_dropped_by_value_and_counted() -> None:
+    rows = HEADER + "R1,1,5,,Don\nTOTAL,,5,,\nR2,1,5,,Don\n Total ,,10,,\n"
+    mapped = map_file(rows, drop_rows={"Bon": ["TOTAL", "Total"]})
+    assert (values(mapped, "receipt_id"), mapped.rows_filtered) == (["R1", "R2"], 2)
+    # The column that says so may be no column of the record.
+    mapped = map_file(rows, drop_rows={"Type": ["", "Essai"]})
+    assert (values(mapped, "receipt_id"), mapped.rows_filtered) == (["R1", "R2"], 2)
+    with pytest.raises(UnreadableError, match="'Statut', which says which rows count"):
+        map_file(rows, drop_rows={"Statut": ["TOTAL"]})
+
+
 def test_a_source_column_that_is_missing_refuses_the_file() -> None:
     with pytest.raises(UnreadableError, match="'Poids', from which quantity is read, is missing"):
         map_file("Bon,Ligne\nR1,1\n")
@@ -271,7 +288,7 @@ def test_commas_of_texts_are_no_decimals() -> None:
 
 
 def test_mapping_leaves_the_table_that_it_was_given() -> None:
-    table = parse_csv((HEADER + "R1,1,5,,\n").encode())
+    table = parse_table((HEADER + "R1,1,5,,\n").encode())
     before = table.frame.clone()
     map_rows(table, find_targets("bons.csv", make_profile())[0], "petite")
     assert table.frame.equals(before)

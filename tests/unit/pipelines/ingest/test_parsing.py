@@ -17,7 +17,7 @@ from pipelines.ingest.parsing import (
     READ_ERROR,
     SOURCE_LINE,
     UnreadableError,
-    parse_csv,
+    parse_table,
 )
 
 Rows = list[tuple[list[str], int, str | None]]
@@ -25,14 +25,14 @@ Rows = list[tuple[list[str], int, str | None]]
 
 def read(content: bytes, **options: object) -> Rows:
     """Rows as (cells, line, error)."""
-    table = parse_csv(content, **options)  # type: ignore[arg-type]
+    table = parse_table(content, **options)  # type: ignore[arg-type]
     assert table.frame.columns == [*table.columns, SOURCE_LINE, READ_ERROR]
     return [(list(row[:-2]), row[-2], row[-1]) for row in table.frame.rows()]
 
 
 def refuse(content: bytes, **options: object) -> str:
     with pytest.raises(UnreadableError) as error:
-        parse_csv(content, **options)  # type: ignore[arg-type]
+        parse_table(content, **options)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -46,7 +46,7 @@ def refuse(content: bytes, **options: object) -> str:
     ],
 )
 def test_utf_8_its_mark_and_cp1252_are_read(content: bytes, encoding: str) -> None:
-    table = parse_csv(content)
+    table = parse_table(content)
     assert table.encoding == encoding
     assert table.columns == ["nom", "kg"]
     assert table.frame["nom"].to_list() == ["Épicerie"]
@@ -68,11 +68,11 @@ def test_a_declared_encoding_is_taken_at_its_word() -> None:
     ],
 )
 def test_the_delimiter_is_that_of_the_header(content: bytes, delimiter: str) -> None:
-    assert parse_csv(content).delimiter == delimiter
+    assert parse_table(content).delimiter == delimiter
 
 
 def test_a_declared_delimiter_wins() -> None:
-    assert parse_csv(b"a;b,c\n1;2,3\n", delimiter=",").columns == ["a;b", "c"]
+    assert parse_table(b"a;b,c\n1;2,3\n", delimiter=",").columns == ["a;b", "c"]
 
 
 def test_quotes_hold_delimiters_quotes_and_line_ends() -> None:
@@ -94,7 +94,7 @@ def test_every_line_end_gives_the_same_rows_and_lines(end: str, last: bool) -> N
 
 @pytest.mark.parametrize("content", [b"a,b", b"a,b\n", b"a,b\r\n", b'"a","b"', b"a,b\n\n\n"])
 def test_a_header_alone_is_a_table_without_rows(content: bytes) -> None:
-    table = parse_csv(content)
+    table = parse_table(content)
     assert (table.columns, table.frame.height) == (["a", "b"], 0)
 
 
@@ -127,7 +127,7 @@ def test_further_header_rows_are_left_out() -> None:
 
 
 def test_a_header_is_trimmed_and_its_empty_end_is_left_out() -> None:
-    table = parse_csv(b" a , b,,\n1,2,,\n")
+    table = parse_table(b" a , b,,\n1,2,,\n")
     assert table.columns == ["a", "b"]
     assert table.frame[READ_ERROR].to_list() == [None]
 
@@ -184,15 +184,27 @@ def test_what_is_no_table_is_refused_with_a_sentence(content: bytes, said: str) 
     assert said in refuse(content)
 
 
-def test_a_workbook_renamed_to_csv_is_known_for_what_it_is() -> None:
-    workbook = io.BytesIO()
-    with zipfile.ZipFile(workbook, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-    assert "workbook (XLSX); save it as CSV" in refuse(workbook.getvalue())
+def test_lines_above_the_header_are_skipped_and_counted() -> None:
+    content = b'Banque;de demonstration\r\n\r\na;b\r\n1;2\r\n\r\n3;"4\r\n5"\r\n'
+    table = parse_table(content, skip_rows=2)
+    assert table.frame.rows() == [("1", "2", 4, None), ("3", "4\r\n5", 7, None)]
+    plain = parse_table(b"Title\na,b\n1,2\n3,4\n", skip_rows=1)
+    assert plain.frame.rows() == [("1", "2", 3, None), ("3", "4", 4, None)]
+
+
+def test_more_skipped_lines_than_the_file_has_are_refused() -> None:
+    assert "fewer than 1 header rows after the first 5 lines" in refuse(b"a,b\n1,2\n", skip_rows=5)
+
+
+def test_a_zip_archive_that_is_no_workbook_is_refused() -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("bons.csv", "a,b")
+    assert "zip archive; save it as CSV or XLSX" in refuse(archive.getvalue())
 
 
 def test_columns_that_begin_with_an_underscore_are_columns() -> None:
-    assert parse_csv(b"_nom,b\nDurand,2\n").columns == ["_nom", "b"]
+    assert parse_table(b"_nom,b\nDurand,2\n").columns == ["_nom", "b"]
 
 
 # A lone carriage return is left unquoted by Python's writer: what it writes then is two rows.
@@ -257,7 +269,7 @@ def test_a_plain_file_takes_the_fast_path() -> None:
 )
 def test_any_bytes_are_a_table_or_are_refused(content: bytes) -> None:
     try:
-        table = parse_csv(content)
+        table = parse_table(content)
     except UnreadableError as error:
         assert str(error)
     else:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.mapping import find_targets, normalise_identity, redact
-from pipelines.ingest.parsing import ParsedTable, parse_csv
+from pipelines.ingest.parsing import ParsedTable, parse_table
 from pipelines.settings import Settings, SettingsError
 from pipelines.store import Pseudonymizer, load_pseudonymizer, make_key_file
 
@@ -19,7 +19,7 @@ PETITE, GRANDE = Pseudonymizer(b"p" * 32, b"c" * 32), Pseudonymizer(b"g" * 32, b
 
 
 def redact_own(text: str, key: Pseudonymizer = PETITE, record: str = "parcels") -> ParsedTable:
-    return redact(parse_csv(text.encode()), find_targets(f"{record}/x.csv", None), key)[0]
+    return redact(parse_table(text.encode()), find_targets(f"{record}/x.csv", None), key)[0]
 
 
 def make_profile(columns: dict[str, Any], **file: Any) -> SourceProfile:
@@ -41,7 +41,7 @@ def test_personal_values_leave_the_table_and_the_others_stay() -> None:
 def test_a_column_that_nobody_knows_is_dropped_and_named(name: str) -> None:
     text = f"parcel_id,line_no,{name}\nC1,1,Durand\n"
     targets = find_targets("parcels/x.csv", None)
-    table, dropped, differs = redact(parse_csv(text.encode()), targets, PETITE)
+    table, dropped, differs = redact(parse_table(text.encode()), targets, PETITE)
     assert (table.columns, dropped, differs) == (["parcel_id", "line_no"], [name], True)
     assert "Durand" not in str(table.frame.rows())
 
@@ -49,9 +49,9 @@ def test_a_column_that_nobody_knows_is_dropped_and_named(name: str) -> None:
 def test_a_file_of_known_columns_without_people_is_kept_as_it_was_sent() -> None:
     text = "receipt_id,line_no,quantity\nR1,1,5\n"
     targets = find_targets("receipts/x.csv", None)
-    table, dropped, differs = redact(parse_csv(text.encode()), targets, PETITE)
+    table, dropped, differs = redact(parse_table(text.encode()), targets, PETITE)
     assert (dropped, differs) == ([], False)
-    assert table.frame.equals(parse_csv(text.encode()).frame)
+    assert table.frame.equals(parse_table(text.encode()).frame)
 
 
 def test_a_personal_column_is_known_in_any_case() -> None:
@@ -101,7 +101,7 @@ def test_a_source_column_that_is_read_twice_is_still_an_identifier(order: int) -
                "line_no": {"constant": "1"}, "lot_id": {"template": "L{Foyer}"}}  # fmt: skip
     profile = make_profile(dict(list(columns.items())[::order]))
     table, _, differs = redact(
-        parse_csv(b"Foyer,Note\nDurand,x\n"), find_targets("x.csv", profile), PETITE
+        parse_table(b"Foyer,Note\nDurand,x\n"), find_targets("x.csv", profile), PETITE
     )
     assert differs
     assert table.columns == ["Foyer"]
