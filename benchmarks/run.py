@@ -208,10 +208,7 @@ def measure(lines: int, folder: Path) -> Measured:
     (output.parent / "limit").mkdir(parents=True)
     data.mkdir()
     say(f"{lines:.0e} lines: writing the demonstration at scale {scale}")
-    collecto(data, "demo", "--scale", str(scale))
-    for other in landing.iterdir():
-        if other.name != FOOD_BANK:
-            shutil.rmtree(other)
+    collecto(data, "demo", "--scale", str(scale), "--food-bank", FOOD_BANK)
     files = list(landing.rglob("*.csv"))
     rows = sum(path.read_bytes().count(b"\n") for path in files) - len(files)
     day_rows = split_last_day(landing, held_back)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -50,14 +50,15 @@ def show_progress(title: str, is_quiet: bool) -> Iterator[Callable[[str], None]]
         yield lambda step: progress.update(task, description=step)
 
 
-def print_demonstration(settings: Settings, summary: Any, as_json: bool) -> None:
-    """Print what `collecto demo` wrote."""
-    values = asdict(summary) if is_dataclass(summary) and not isinstance(summary, type) else {}
+def print_demonstration(settings: Settings, written: Sequence[Any], as_json: bool) -> None:
+    """Print what `collecto demo` wrote, food bank by food bank."""
     if as_json:
-        print_json(values)
+        print_json({"food_banks": [asdict(summary) for summary in written]})
         return
-    rows = sum(values["rows"].values())
-    console.print(f"Wrote {len(values['files'])} files with {rows} rows into {settings.landing}")
+    for summary in written:
+        rows = sum(summary.rows.values())
+        folder = settings.landing / summary.food_bank_id
+        console.print(f"Wrote {len(summary.files)} files with {rows} rows into {folder}")
     console.print("Next: collecto refresh")
 
 

@@ -1,6 +1,7 @@
-"""Generated records of a demonstration food bank, for tests, screens and load trials.
+"""Generated records of demonstration food banks, for tests, screens and load trials.
 
-Here lives what invents two years of operations; only `write_demonstration` is for others.
+Here lives what invents their operations; only `write_food_banks` and `write_demonstration` (one of
+them) are for others.
 Nothing here reads deliveries or computes an indicator: that belongs in the other stages.
 """
 
@@ -10,13 +11,18 @@ from pipelines.demo.demonstration import (
     PlantedDifference,
     write_demonstration,
 )
+from pipelines.demo.food_banks import FOOD_BANKS, write_food_banks
 from pipelines.demo.imperfections import PlantedBadRow, PlantedCorrection
+from pipelines.demo.neighbours import FoodBankFiles
 
 __all__ = [
     "DEFAULT_SEED",
+    "FOOD_BANKS",
     "DemonstrationSummary",
+    "FoodBankFiles",
     "PlantedBadRow",
     "PlantedCorrection",
     "PlantedDifference",
     "write_demonstration",
+    "write_food_banks",
 ]

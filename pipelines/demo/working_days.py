@@ -46,6 +46,9 @@ _TOPICS = (
     "top_ups",
     "sorting_sessions",
     "transformations",
+    "exchanges",
+    "herault",
+    "isere",
 )
 
 

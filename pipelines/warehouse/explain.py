@@ -223,9 +223,10 @@ class Explainer:
         self._inputs = publication.manifest["inputs"]
         self._lineage = Lineage.read(settings)
         banks = publication.read("mart_food_banks")
-        self._data_dates = dict(
-            zip(banks["food_bank_id"].to_list(), banks["data_date"].to_list(), strict=True)
-        )
+        ids = banks["food_bank_id"].to_list()
+        self._data_dates = dict(zip(ids, banks["data_date"].to_list(), strict=True))
+        self._first_dates = dict(zip(ids, banks["first_date"].to_list(), strict=True))
+        self._files: dict[tuple[str, Part, tuple[str, ...]], list[dict[str, Any]]] = {}
 
     def explain(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """One published row down to its files: formula, levels, models, files, factors.
@@ -244,10 +245,11 @@ class Explainer:
                 continue
             if row["scope_kind"] == "network" and self._lineage.find("net_" + measure):
                 measure = "net_" + measure
-            parts = [self._make_part(side, measure, row, bank) for bank in banks]
+            counted = [bank for bank in banks if self._reaches_back(bank, measure, row)]
+            parts = [self._make_part(side, measure, row, bank) for bank in counted]
             found = [
                 entry
-                for bank, part in zip(banks, parts, strict=True)
+                for bank, part in zip(counted, parts, strict=True)
                 for entry in self._read_files(bank, part, formula.records)
             ]
             files += found
@@ -319,6 +321,13 @@ class Explainer:
             return banks
         return [bank for bank in banks if bank == row["scope_id"]]
 
+    def _reaches_back(self, bank: str, measure: str, row: Mapping[str, Any]) -> bool:
+        """Whether what is compared with the year before has that year's first day."""
+        if not _COMPARED.fullmatch(measure):
+            return True
+        first = row["period_start"]
+        return bool(self._first_dates[bank] <= first.replace(year=first.year - 1))
+
     def _make_part(self, side: str, measure: str, row: Mapping[str, Any], bank: str) -> Part:
         first, last = row["period_start"], row["period_end"]
         data_date = self._data_dates[bank]
@@ -337,10 +346,17 @@ class Explainer:
         return Part(side, measure, condition, first, last)
 
     def _read_files(self, bank: str, part: Part, records: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Files of a food bank with their rows and kilograms; read once for bank and network."""
+        key = (bank, part, records)
+        if key not in self._files:
+            self._files[key] = self._sum_files(bank, part, records)
+        return self._files[key]
+
+    def _sum_files(self, bank: str, part: Part, records: tuple[str, ...]) -> list[dict[str, Any]]:
         with duckdb.connect() as connection:
             connection.execute("set threads = 2")
             self._register_deliveries(connection)
-            sql = self._sum_flows(part) if part.condition else self._count_rows(records)
+            sql = self._sum_flows(bank, part) if part.condition else self._count_rows(bank, records)
             parameters = {"bank": bank, "first": part.first_day, "last": part.last_day}
             rows = connection.execute(sql, parameters).fetchall()
         names = ("record", "delivery_id", "source_name", "rows", "kg")
@@ -360,7 +376,7 @@ class Explainer:
         )
         connection.register("included", included.to_arrow())
 
-    def _current(self, record: str) -> str:
+    def _current(self, bank: str, record: str) -> str:
         """Rows of a record that stand, with `is_deleted` ones left out and `row_no` beside."""
         contract = load_records()[record]
         keys = ", ".join(contract.keys)
@@ -368,24 +384,28 @@ class Explainer:
         kept = "" if contract.kind == "reference" else "where not coalesce(is_deleted, false)"
         return f"""
         select *, row_number() over () as row_no from (
-          select * from read_parquet('{self._folder(record)}/*.parquet', union_by_name = true)
+          select * from read_parquet({self._list_files(bank, record)}, union_by_name = true)
           where food_bank_id = $bank and _delivery_id in
             (select delivery_id from included where record = '{record}')
           qualify row_number() over (partition by {keys} order by {order}) = 1
         ) {kept}
         """
 
-    def _folder(self, record: str) -> str:
-        return str(self._settings.accepted / record).replace("'", "''")
+    def _list_files(self, bank: str, record: str) -> str:
+        """Accepted rows of a food bank as SQL; the empty table first, which names every column."""
+        folder = self._settings.accepted / record
+        paths = [folder / "_schema.parquet", *sorted(folder.glob(f"{bank}-*.parquet"))]
+        quoted = ("'" + str(path).replace("'", "''") + "'" for path in paths)
+        return f"[{', '.join(quoted)}]"
 
-    def _sum_flows(self, part: Part) -> str:
+    def _sum_flows(self, bank: str, part: Part) -> str:
         flows = " union all ".join(
             f"select '{record}' as record, _delivery_id, _source_name, row_no, product_code,"
             f" '{flow}' as flow, {kg} as weight_kg, cast({channel} as varchar) as channel,"
             f" cast({mode} as varchar) as mode, cast({destination} as varchar) as destination,"
             f" {ordered} as is_ordered, {weighed} as is_weighed,"
             f" {self._is_within_network(record)} as is_within_network"
-            f" from ({self._current(record)}) where {day} between $first and $last"
+            f" from ({self._current(bank, record)}) where {day} between $first and $last"
             for record, day, flow, kg, channel, mode, destination, ordered, weighed in FLOWS
         )
         marks = "".join(
@@ -396,7 +416,7 @@ class Explainer:
         with flows as ({flows}),
         products as (
           select * replace (is_food and network_family <> 'hygiene' as is_food)
-          from ({self._current("products")})
+          from ({self._current(bank, "products")})
         ),
         marked as (
           select flows.*, coalesce(products.is_food, true) as is_food {marks}
@@ -422,7 +442,7 @@ class Explainer:
             f" and coalesce(from_food_bank_id, supplier_id) in ({names}), false)"
         )
 
-    def _count_rows(self, records: tuple[str, ...]) -> str:
+    def _count_rows(self, bank: str, records: tuple[str, ...]) -> str:
         selects = []
         for record in records:
             contract = load_records()[record]
@@ -435,7 +455,7 @@ class Explainer:
                 days = f"where {day} between $first and $last"
             selects.append(
                 f"select '{record}', _delivery_id, min(_source_name), count(*),"
-                f" cast({kg} as decimal(18, 3)) from ({self._current(record)}) {days}"
+                f" cast({kg} as decimal(18, 3)) from ({self._current(bank, record)}) {days}"
                 " group by _delivery_id"
             )
         # Parameters must be used: reference records have no day.

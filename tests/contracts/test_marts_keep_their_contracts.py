@@ -140,6 +140,17 @@ def test_a_ratio_is_not_added(code: str) -> None:
         assert indicator.additive_over == []
 
 
+def test_what_is_summed_over_food_banks_is_what_the_register_lets_be_added() -> None:
+    """A sum of distinct counts would count twice whom two food banks help."""
+    summed = {
+        row["indicator_code"] for row in read_formulas() if row["operation"] in ("total", "meals")
+    }
+    additive = {
+        code for code, entry in load_register().items() if "food_banks" in entry.additive_over
+    }
+    assert summed == additive
+
+
 def test_the_published_register_has_the_columns_of_its_mart() -> None:
     table = make_register_table()
     assert dict(table.schema) == dict(contract_schema("mart_register"))

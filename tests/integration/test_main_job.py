@@ -52,8 +52,14 @@ def test_an_indicator_says_what_it_rests_on(demonstration: DataFolder) -> None:
     answer = demonstration.collecto(
         "indicator", "fresh_share_distributed", "--period", "2024-to-date", "--json"
     )
-    bourgogne, network = answer.json
-    assert (bourgogne["scope_kind"], network["scope_kind"]) == ("food_bank", "network")
+    bourgogne, *_ = answer.json
+    scopes = [(row["scope_kind"], row["scope_id"]) for row in answer.json]
+    assert scopes == [
+        ("food_bank", "bourgogne"),
+        ("food_bank", "herault"),
+        ("food_bank", "isere"),
+        ("network", "network"),
+    ]
     assert bourgogne["is_demonstration"] is True
     assert bourgogne["data_date"] == "2024-06-25"
     assert bourgogne["period_end"] == "2024-06-25"

@@ -18,7 +18,9 @@ with
 
     scopes as (select * from {{ ref("dim_scopes") }}),
 
-    supplied_records as (select * from {{ ref("fct_supplied_records") }} where is_supplied),
+    supplied_records as (
+        select * from {{ ref("fct_supplied_records") }} where is_supplied
+    ),
 
     measures as (select * from {{ ref("fct_measures_by_period") }}),
 
@@ -29,23 +31,31 @@ with
     meal_conventions as (select * from {{ ref("meal_conventions") }}),
 
     periods as (
-        select distinct food_bank_id, period_kind, period_start from {{ ref("dim_periods") }}
+        select distinct food_bank_id, period_kind, period_start
+        from {{ ref("dim_periods") }}
     ),
 
     -- a food bank has the indicators whose records it all supplies
     needed_records as (
-        select indicator_code, variant, unnest(string_split(records, '|')) as record from formulas
+        select indicator_code, variant, unnest(string_split(records, '|')) as record
+        from formulas
     ),
 
     supplied_indicators as (
-        select food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
+        select
+            food_banks.food_bank_id,
+            needed_records.indicator_code,
+            needed_records.variant
         from needed_records
         cross join (select distinct food_bank_id from scopes) as food_banks
         left join
             supplied_records
             on food_banks.food_bank_id = supplied_records.food_bank_id
             and needed_records.record = supplied_records.record
-        group by food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
+        group by
+            food_banks.food_bank_id,
+            needed_records.indicator_code,
+            needed_records.variant
         having count(*) = count(supplied_records.record)
     ),
 
@@ -60,7 +70,9 @@ with
             periods.period_start,
             formulas.*
         from scopes
-        inner join supplied_indicators on scopes.food_bank_id = supplied_indicators.food_bank_id
+        inner join
+            supplied_indicators
+            on scopes.food_bank_id = supplied_indicators.food_bank_id
         inner join
             formulas
             on supplied_indicators.indicator_code = formulas.indicator_code
@@ -72,8 +84,12 @@ with
                 when scopes.scope_kind = 'territory'
                 then
                     register.territory_basis <> 'none'
-                    -- of the posts of emissions, transport alone is shared over communes
-                    and (register.territory_basis <> 'transport' or formulas.variant = 'transport')
+                    -- of the posts of emissions, transport alone is shared over
+                    -- communes
+                    and (
+                        register.territory_basis <> 'transport'
+                        or formulas.variant = 'transport'
+                    )
                 -- only a territory has inhabitants
                 else coalesce(formulas.denominator, '') <> 'inhabitants'
             end
@@ -112,7 +128,8 @@ with
             and cells.territory_code = numerators.territory_code
             and cells.period_kind = numerators.period_kind
             and cells.period_start = numerators.period_start
-            and {{ measure_at_scope("cells.numerator", "cells.scope_kind") }} = numerators.measure
+            and {{ measure_at_scope("cells.numerator", "cells.scope_kind") }}
+            = numerators.measure
         left join
             measures as denominators
             on cells.food_bank_id = denominators.food_bank_id
@@ -129,24 +146,29 @@ with
             cells.variant,
             cells.period_kind,
             cells.period_start
-        -- a median of two food banks is neither their sum nor their mean
-        -- and a commune served by two is one, its inhabitants are counted once
+        -- a median of two food banks is neither their sum nor their mean, a household
+        -- that two
+        -- of them help is one, and so are the inhabitants of a commune that two of
+        -- them serve
         having
             (
                 max(cells.operation) <> 'value'
-                and max(cells.denominator) is distinct from 'inhabitants'
+                and coalesce(max(cells.denominator), '')
+                not in ('inhabitants', 'households_helped')
             )
             or count(*) = 1
     ),
 
-    -- emissions with their range: linear within a factor, in quadrature over factors
+    -- emissions with their range: linear within a factor, in quadrature over factors,
+    -- of the food banks that the figure counts
     emissions_by_factor as (
         select
-            scopes.scope_kind,
-            scopes.scope_id,
-            carbon.period_kind,
-            carbon.period_start,
-            carbon.ledger || '_' || posts.method_or_post || '_kg_co2e' as measure,
+            cells.scope_kind,
+            cells.scope_id,
+            cells.indicator_code,
+            cells.variant,
+            cells.period_kind,
+            cells.period_start,
             carbon.factor_id,
             sum(carbon.kg_co2e) as kg_co2e,
             sum(carbon.kg_co2e - carbon.kg_co2e_low) as below_kg,
@@ -155,25 +177,38 @@ with
         from carbon
         cross join unnest([carbon.method_or_post, 'total']) as posts(method_or_post)
         inner join
-            scopes
-            on carbon.food_bank_id = scopes.food_bank_id
-            and carbon.territory_code = scopes.territory_code
-        group by all
+            cells
+            on carbon.food_bank_id = cells.food_bank_id
+            and carbon.territory_code = cells.territory_code
+            and carbon.period_kind = cells.period_kind
+            and carbon.period_start = cells.period_start
+            and carbon.ledger || '_' || posts.method_or_post || '_kg_co2e'
+            = cells.numerator
+        group by
+            cells.scope_kind,
+            cells.scope_id,
+            cells.indicator_code,
+            cells.variant,
+            cells.period_kind,
+            cells.period_start,
+            carbon.factor_id
     ),
 
     emissions as (
         select
             scope_kind,
             scope_id,
+            indicator_code,
+            variant,
             period_kind,
             period_start,
-            measure,
             sum(kg_co2e) as kg_co2e,
             sum(measured_kg_co2e) as measured_kg_co2e,
             {{ in_quadrature("below_kg * below_kg") }} as below_kg,
             {{ in_quadrature("above_kg * above_kg") }} as above_kg
         from emissions_by_factor
-        group by scope_kind, scope_id, period_kind, period_start, measure
+        group by
+            scope_kind, scope_id, indicator_code, variant, period_kind, period_start
     ),
 
     converted as (
@@ -187,7 +222,12 @@ with
             summed.period_start,
             case
                 when summed.period_kind = 'year_to_date'
-                then {{ same_day_in_year("summed.data_date", "year(summed.period_start)") }}
+                then
+                    {{
+                        same_day_in_year(
+                            "summed.data_date", "year(summed.period_start)"
+                        )
+                    }}
                 else
                     cast(
                         summed.period_start + case
@@ -203,15 +243,19 @@ with
             end as natural_end,
             formulas.operation,
             formulas.quality,
-            formulas.numerator as measure,
-            cast(summed.numerator / formulas.numerator_divisor as decimal(18, 6)) as numerator,
+            cast(
+                summed.numerator / formulas.numerator_divisor as decimal(18, 6)
+            ) as numerator,
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
             ) as denominator,
             -- a ratio is that of the sums, not of what is left of them at six decimals
             cast(summed.numerator as double)
             * formulas.denominator_divisor
-            / (nullif(cast(summed.denominator as double), 0) * formulas.numerator_divisor) as ratio,
+            / (
+                nullif(cast(summed.denominator as double), 0)
+                * formulas.numerator_divisor
+            ) as ratio,
             meal_conventions.grams_per_meal,
             benchmarks.value as benchmark
         from summed
@@ -248,9 +292,16 @@ with
                 then cast(ratio - 1 as decimal(18, 6))
                 -- percentage points between our growth and that of the benchmark
                 when operation = 'gap'
-                then cast(100 * (ratio - 1 - cast(benchmark as double)) as decimal(18, 6))
+                then
+                    cast(
+                        100 * (ratio - 1 - cast(benchmark as double)) as decimal(18, 6)
+                    )
                 when operation = 'meals'
-                then cast({{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6))
+                then
+                    cast(
+                        {{ meal_equivalents("numerator", "grams_per_meal") }}
+                        as decimal(18, 6)
+                    )
             end as value
         from converted
     )
@@ -265,7 +316,8 @@ select
     least(computed.natural_end, computed.data_date) as period_end,
     computed.value,
     case
-        when computed.operation in ('share', 'growth', 'yield', 'gap') then computed.numerator
+        when computed.operation in ('share', 'growth', 'yield', 'gap')
+        then computed.numerator
     end as numerator,
     computed.denominator,
     -- a yield stands beside the tonnes that it divides
@@ -277,14 +329,24 @@ select
         then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e - emissions.below_kg as decimal(18, 6))
-        else {{ share("emissions.kg_co2e - emissions.below_kg", "computed.denominator") }}
+        else
+            {{
+                share(
+                    "emissions.kg_co2e - emissions.below_kg", "computed.denominator"
+                )
+            }}
     end as low,
     case
         when emissions.below_kg + emissions.above_kg = 0
         then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e + emissions.above_kg as decimal(18, 6))
-        else {{ share("emissions.kg_co2e + emissions.above_kg", "computed.denominator") }}
+        else
+            {{
+                share(
+                    "emissions.kg_co2e + emissions.above_kg", "computed.denominator"
+                )
+            }}
     end as high,
     computed.natural_end > computed.data_date as is_partial,
     false as is_suppressed,
@@ -305,6 +367,7 @@ left join
     emissions
     on computed.scope_kind = emissions.scope_kind
     and computed.scope_id = emissions.scope_id
+    and computed.indicator_code = emissions.indicator_code
+    and computed.variant = emissions.variant
     and computed.period_kind = emissions.period_kind
     and computed.period_start = emissions.period_start
-    and computed.measure = emissions.measure
