@@ -220,7 +220,7 @@ def _select(
         format_func=lambda code: labels[code],
         key=key,
         on_change=write_address,
-        width=340,
+        width=340 if name != "food_bank" else 440,
     )
 
 
