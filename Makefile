@@ -51,13 +51,13 @@ lint: install ## ruff, mypy, sqlfmt, import-linter, contracts, lock
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/sqlfmt --check --quiet --line-length 100 dbt_project
+	@$(BIN)/sqlfmt --check --quiet --reset-cache --line-length 100 dbt_project
 	@$(BIN)/collecto contracts check >/dev/null || $(BIN)/collecto contracts check
 
 format: install ## Format Python and SQL
 	@$(BIN)/ruff check --fix --quiet --exit-zero .
 	@$(BIN)/ruff format .
-	@$(BIN)/sqlfmt --quiet --line-length 100 dbt_project
+	@$(BIN)/sqlfmt --quiet --reset-cache --line-length 100 dbt_project
 
 dev: install ## Dagster's pages and daemon on 127.0.0.1:3000
 	@$(BIN)/collecto orchestrate

@@ -18,9 +18,7 @@ with
 
     scopes as (select * from {{ ref("dim_scopes") }}),
 
-    supplied_records as (
-        select * from {{ ref("fct_supplied_records") }} where is_supplied
-    ),
+    supplied_records as (select * from {{ ref("fct_supplied_records") }} where is_supplied),
 
     measures as (select * from {{ ref("fct_measures_by_period") }}),
 
@@ -31,31 +29,23 @@ with
     meal_conventions as (select * from {{ ref("meal_conventions") }}),
 
     periods as (
-        select distinct food_bank_id, period_kind, period_start
-        from {{ ref("dim_periods") }}
+        select distinct food_bank_id, period_kind, period_start from {{ ref("dim_periods") }}
     ),
 
     -- a food bank has the indicators whose records it all supplies
     needed_records as (
-        select indicator_code, variant, unnest(string_split(records, '|')) as record
-        from formulas
+        select indicator_code, variant, unnest(string_split(records, '|')) as record from formulas
     ),
 
     supplied_indicators as (
-        select
-            food_banks.food_bank_id,
-            needed_records.indicator_code,
-            needed_records.variant
+        select food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
         from needed_records
         cross join (select distinct food_bank_id from scopes) as food_banks
         left join
             supplied_records
             on food_banks.food_bank_id = supplied_records.food_bank_id
             and needed_records.record = supplied_records.record
-        group by
-            food_banks.food_bank_id,
-            needed_records.indicator_code,
-            needed_records.variant
+        group by food_banks.food_bank_id, needed_records.indicator_code, needed_records.variant
         having count(*) = count(supplied_records.record)
     ),
 
@@ -70,9 +60,7 @@ with
             periods.period_start,
             formulas.*
         from scopes
-        inner join
-            supplied_indicators
-            on scopes.food_bank_id = supplied_indicators.food_bank_id
+        inner join supplied_indicators on scopes.food_bank_id = supplied_indicators.food_bank_id
         inner join
             formulas
             on supplied_indicators.indicator_code = formulas.indicator_code
@@ -86,10 +74,7 @@ with
                     register.territory_basis <> 'none'
                     -- of the posts of emissions, transport alone is shared over
                     -- communes
-                    and (
-                        register.territory_basis <> 'transport'
-                        or formulas.variant = 'transport'
-                    )
+                    and (register.territory_basis <> 'transport' or formulas.variant = 'transport')
                 -- only a territory has inhabitants
                 else coalesce(formulas.denominator, '') <> 'inhabitants'
             end
@@ -128,8 +113,7 @@ with
             and cells.territory_code = numerators.territory_code
             and cells.period_kind = numerators.period_kind
             and cells.period_start = numerators.period_start
-            and {{ measure_at_scope("cells.numerator", "cells.scope_kind") }}
-            = numerators.measure
+            and {{ measure_at_scope("cells.numerator", "cells.scope_kind") }} = numerators.measure
         left join
             measures as denominators
             on cells.food_bank_id = denominators.food_bank_id
@@ -153,8 +137,7 @@ with
         having
             (
                 max(cells.operation) <> 'value'
-                and coalesce(max(cells.denominator), '')
-                not in ('inhabitants', 'households_helped')
+                and coalesce(max(cells.denominator), '') not in ('inhabitants', 'households_helped')
             )
             or count(*) = 1
     ),
@@ -182,8 +165,7 @@ with
             and carbon.territory_code = cells.territory_code
             and carbon.period_kind = cells.period_kind
             and carbon.period_start = cells.period_start
-            and carbon.ledger || '_' || posts.method_or_post || '_kg_co2e'
-            = cells.numerator
+            and carbon.ledger || '_' || posts.method_or_post || '_kg_co2e' = cells.numerator
         group by
             cells.scope_kind,
             cells.scope_id,
@@ -207,8 +189,7 @@ with
             {{ in_quadrature("below_kg * below_kg") }} as below_kg,
             {{ in_quadrature("above_kg * above_kg") }} as above_kg
         from emissions_by_factor
-        group by
-            scope_kind, scope_id, indicator_code, variant, period_kind, period_start
+        group by scope_kind, scope_id, indicator_code, variant, period_kind, period_start
     ),
 
     converted as (
@@ -222,12 +203,7 @@ with
             summed.period_start,
             case
                 when summed.period_kind = 'year_to_date'
-                then
-                    {{
-                        same_day_in_year(
-                            "summed.data_date", "year(summed.period_start)"
-                        )
-                    }}
+                then {{ same_day_in_year("summed.data_date", "year(summed.period_start)") }}
                 else
                     cast(
                         summed.period_start + case
@@ -243,19 +219,14 @@ with
             end as natural_end,
             formulas.operation,
             formulas.quality,
-            cast(
-                summed.numerator / formulas.numerator_divisor as decimal(18, 6)
-            ) as numerator,
+            cast(summed.numerator / formulas.numerator_divisor as decimal(18, 6)) as numerator,
             cast(
                 summed.denominator / formulas.denominator_divisor as decimal(18, 6)
             ) as denominator,
             -- a ratio is that of the sums, not of what is left of them at six decimals
             cast(summed.numerator as double)
             * formulas.denominator_divisor
-            / (
-                nullif(cast(summed.denominator as double), 0)
-                * formulas.numerator_divisor
-            ) as ratio,
+            / (nullif(cast(summed.denominator as double), 0) * formulas.numerator_divisor) as ratio,
             meal_conventions.grams_per_meal,
             benchmarks.value as benchmark
         from summed
@@ -292,16 +263,9 @@ with
                 then cast(ratio - 1 as decimal(18, 6))
                 -- percentage points between our growth and that of the benchmark
                 when operation = 'gap'
-                then
-                    cast(
-                        100 * (ratio - 1 - cast(benchmark as double)) as decimal(18, 6)
-                    )
+                then cast(100 * (ratio - 1 - cast(benchmark as double)) as decimal(18, 6))
                 when operation = 'meals'
-                then
-                    cast(
-                        {{ meal_equivalents("numerator", "grams_per_meal") }}
-                        as decimal(18, 6)
-                    )
+                then cast({{ meal_equivalents("numerator", "grams_per_meal") }} as decimal(18, 6))
             end as value
         from converted
     )
@@ -316,8 +280,7 @@ select
     least(computed.natural_end, computed.data_date) as period_end,
     computed.value,
     case
-        when computed.operation in ('share', 'growth', 'yield', 'gap')
-        then computed.numerator
+        when computed.operation in ('share', 'growth', 'yield', 'gap') then computed.numerator
     end as numerator,
     computed.denominator,
     -- a yield stands beside the tonnes that it divides
@@ -329,24 +292,14 @@ select
         then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e - emissions.below_kg as decimal(18, 6))
-        else
-            {{
-                share(
-                    "emissions.kg_co2e - emissions.below_kg", "computed.denominator"
-                )
-            }}
+        else {{ share("emissions.kg_co2e - emissions.below_kg", "computed.denominator") }}
     end as low,
     case
         when emissions.below_kg + emissions.above_kg = 0
         then null
         when computed.operation = 'total'
         then cast(emissions.kg_co2e + emissions.above_kg as decimal(18, 6))
-        else
-            {{
-                share(
-                    "emissions.kg_co2e + emissions.above_kg", "computed.denominator"
-                )
-            }}
+        else {{ share("emissions.kg_co2e + emissions.above_kg", "computed.denominator") }}
     end as high,
     computed.natural_end > computed.data_date as is_partial,
     false as is_suppressed,
