@@ -108,6 +108,7 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
     )
     if reading is None:
         return base
+    base = replace(base, method=reading.method_version)
     if reading.is_suppressed:
         return replace(base, state="suppressed", value=SUPPRESSED)
     if reading.value is None:
@@ -125,6 +126,15 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         no_difference=None if difference else explain_no_difference(scope, comparison),
         territory=_write_territory(scope, definition, reading),
     )
+
+
+def build_people_kpi(scope: Scope) -> Kpi:
+    """The card of declared people, never without the share of partners that declared."""
+    card = build_kpi(scope, "people_declared")
+    coverage = build_kpi(scope, "reporting_coverage")
+    if card.state != "ok" or coverage.state != "ok":
+        return card
+    return replace(card, notes=(scope.words("people.coverage", share=coverage.value),))
 
 
 def not_supplied(words: Words, code: str, is_supplied: bool) -> Kpi:
@@ -219,6 +229,8 @@ def explain_no_difference(scope: Scope, comparison: Comparison) -> str:
         return words(
             "kpi.no_difference.not_same_days", period=label_period(words, scope.filters.period)
         )
+    if comparison.reason == "method_break":
+        return words("kpi.no_difference.method_break")
     return words("kpi.no_difference.absent")
 
 

@@ -68,7 +68,7 @@ class DistributedFood:
 class Comparison:
     """A value of the year before, or the reason why there is none.
 
-    `reason` is `records_begin`, `not_same_days` or `absent`.
+    `reason` is `records_begin`, `not_same_days`, `method_break` or `absent`.
     """
 
     value: Decimal | None
@@ -125,6 +125,15 @@ def read_value(readings: Readings, code: str, variant: str, period: Period) -> R
     return readings.get((code, variant, period.kind, period.start))
 
 
+def read_methods(readings: Readings, code: str, variant: str = "") -> dict[date, str]:
+    """The version of the method that computed each published month."""
+    return {
+        reading.start: reading.method_version
+        for reading in readings.values()
+        if (reading.code, reading.variant, reading.kind) == (code, variant, "month")
+    }
+
+
 def read_supplied_records(publication: Publication, food_bank_id: str) -> frozenset[str]:
     """Records of which at least one row was accepted."""
     frame = publication.read("mart_supplied_records").filter(
@@ -151,6 +160,8 @@ def compare_year_before(
         return Comparison(None, start, end, "absent")
     if not is_same_days(current.start, current.end, earlier.start, earlier.end):
         return Comparison(None, start, end, "not_same_days")
+    if earlier.method_version != current.method_version:
+        return Comparison(None, start, end, "method_break")
     return Comparison(earlier.value, earlier.start, earlier.end)
 
 

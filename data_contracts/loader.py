@@ -22,7 +22,14 @@ from open_data_contract_standard.model import (
     SchemaObject,
     SchemaProperty,
 )
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 CONTRACTS_DIR = Path(__file__).parent
 MAX_YAML_BYTES = 2_000_000
@@ -345,8 +352,22 @@ def load_profiles(folder: Path | None = None) -> dict[str, SourceProfile]:
     return profiles
 
 
+class FormerMethod(_Strict):
+    """A method that another one replaced, and why (in both languages)."""
+
+    method_version: str
+    valid_from: str
+    replaced_fr: str
+    replaced_en: str
+
+
 class Indicator(_Strict):
-    """One entry of the register of indicators."""
+    """One entry of the register of indicators.
+
+    A period is computed by the method that is valid on its last day; `history` holds the former
+    methods, oldest first. What a new method computes is not comparable with what a former one did:
+    series show a break.
+    """
 
     code: str
     label_fr: str
@@ -373,6 +394,15 @@ class Indicator(_Strict):
     method_version: str
     valid_from: str
     source: str
+    history: list[FormerMethod] = []
+
+    @model_validator(mode="after")
+    def _check_history(self) -> Indicator:
+        days = [*(former.valid_from for former in self.history), self.valid_from]
+        versions = [*(former.method_version for former in self.history), self.method_version]
+        if days != sorted(set(days)) or len(versions) != len(set(versions)):
+            raise ValueError(f"{self.code}: each method of the history follows the one before it")
+        return self
 
 
 @cache

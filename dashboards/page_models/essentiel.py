@@ -14,7 +14,7 @@ import polars as pl
 
 from dashboards.figure_models import Cell, Column, FigureModel
 from dashboards.filters import Filters, label_period
-from dashboards.kpis import Kpi, Scope, build_kpi, not_supplied
+from dashboards.kpis import Kpi, Scope, build_kpi, build_people_kpi, not_supplied
 from dashboards.language.formats import (
     write_date,
     write_growth,
@@ -29,6 +29,7 @@ from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scop
 from dashboards.readings import (
     add_distributed,
     food_flows,
+    read_methods,
     read_supplied_records,
     read_value,
 )
@@ -89,9 +90,13 @@ def _build_cards(scope: Scope, supplied: frozenset[str]) -> tuple[Kpi, ...]:
     words = scope.words
     fresh = build_kpi(scope, "fresh_share_distributed", "standard")
     emissions = build_kpi(scope, "induced_kg_per_tonne", "transport")
-    # No indicator is computed from declared people and expenses yet: their cards say what is
-    # missing for as long as their records are not supplied, and that it is to come afterwards.
-    people = not_supplied(words, "people_declared", "beneficiary_reports" in supplied)
+    people = (
+        build_people_kpi(scope)
+        if "beneficiary_reports" in supplied
+        else not_supplied(words, "people_declared", False)
+    )
+    # No indicator is computed from expenses yet: its card says what is missing for as long as the
+    # record is not supplied, and that it is to come afterwards.
     costs = not_supplied(words, "cost_per_tonne", "expenses" in supplied)
     return (
         build_kpi(scope, "tonnes_distributed"),
@@ -155,6 +160,7 @@ def _build_monthly(publication: Publication, scope: Scope, tonnes: Kpi) -> Figur
             ),
             value_kind="tonnes",
             method=tonnes.method,
+            methods=read_methods(scope.readings, "tonnes_distributed"),
         ),
         weights.get,
         write_alt,

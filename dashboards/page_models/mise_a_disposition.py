@@ -15,7 +15,7 @@ import polars as pl
 
 from dashboards.figure_models import Cell, Column, FigureModel
 from dashboards.filters import Filters, label_period
-from dashboards.kpis import Kpi, Scope, build_kpi
+from dashboards.kpis import Kpi, Scope, build_kpi, build_people_kpi
 from dashboards.language.formats import (
     write_month,
     write_number,
@@ -29,6 +29,7 @@ from dashboards.readings import (
     food_flows,
     has_records_before,
     months_of,
+    read_methods,
     read_supplied_records,
 )
 from data_contracts.publications import Publication
@@ -59,7 +60,8 @@ class MiseADispositionPage:
     @property
     def figures(self) -> tuple[FigureModel, ...]:
         """Figures that can be exported."""
-        return (self.balance, self.partner_kinds, self.households)
+        figures = (self.balance, self.partner_kinds, self.households)
+        return figures if self.people.state == "not_supplied" else (*figures, self.people)
 
 
 def build_mise_a_disposition(
@@ -320,6 +322,7 @@ def _build_households(publication: Publication, scope: Scope) -> FigureModel:
             ),
             value_kind="count",
             method=card.method,
+            methods=read_methods(scope.readings, "households_helped"),
             notes=tuple(notes),
         ),
         counts.get,
@@ -328,19 +331,51 @@ def _build_households(publication: Publication, scope: Scope) -> FigureModel:
 
 
 def _build_people(scope: Scope, is_supplied: bool) -> FigureModel:
-    """The people declared by partners: no indicator is published yet, and the figure says so."""
-    words = scope.words
-    missing = "kpi.to_come" if is_supplied else "not_supplied.people_declared.missing"
-    return FigureModel(
-        figure_id="personnes-declarees",
-        kind="none",
-        title=words("people.title"),
-        subtitle=words("people.subtitle", food_bank=scope.filters.food_bank.name),
-        alt=words(missing),
-        columns=(),
-        rows=(),
-        notes=(words(missing), words("people.note")),
-        state="not_supplied",
+    """The people that partners declare, by month, with their coverage."""
+    words, filters = scope.words, scope.filters
+    if not is_supplied:
+        missing = words("not_supplied.people_declared.missing")
+        return FigureModel(
+            figure_id="personnes-declarees",
+            kind="none",
+            title=words("people.title.neutral"),
+            subtitle=words("people.subtitle", food_bank=filters.food_bank.name),
+            alt=missing,
+            columns=(),
+            rows=(),
+            notes=(missing, words("people.note.missing")),
+            state="not_supplied",
+        )
+    counts = {
+        reading.start: reading.value
+        for reading in scope.readings.values()
+        if (reading.code, reading.variant, reading.kind) == ("people_declared", "", "month")
+    }
+    card = build_people_kpi(scope)
+    title = words("people.title.neutral")
+    if card.state == "ok":
+        title = words("people.title.finding", count=card.value)
+
+    def write_alt(known: list[tuple[date, Decimal | int]]) -> str:
+        best_month, best = max(known, key=lambda item: item[1])
+        return words(
+            "people.alt", best=write_number(words, best), month=write_month(words, best_month)
+        )
+
+    return build_monthly(
+        words,
+        filters,
+        MonthlyFigure(
+            figure_id="personnes-declarees",
+            title=title,
+            subtitle=words("people.subtitle", food_bank=filters.food_bank.name),
+            value_kind="count",
+            method=card.method,
+            methods=read_methods(scope.readings, "people_declared"),
+            notes=(*card.notes, words("people.note")),
+        ),
+        counts.get,
+        write_alt,
     )
 
 

@@ -6,10 +6,11 @@ them belongs in its own file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 from dashboards.figure_models import Cell, Column, FigureModel
 from dashboards.filters import Filters, Period
@@ -31,7 +32,10 @@ from data_contracts.publications import Publication
 
 @dataclass(frozen=True)
 class MonthlyFigure:
-    """What a figure by month needs to be told: its words and the kind of its values."""
+    """What a figure by month needs to be told: its words and the kind of its values.
+
+    `methods`: the version of the method by month, where months are published indicators.
+    """
 
     figure_id: str
     title: str
@@ -39,6 +43,7 @@ class MonthlyFigure:
     value_kind: str
     method: str
     notes: tuple[str, ...] = ()
+    methods: Mapping[date, str] = field(default_factory=dict)
 
 
 def read_scope(publication: Publication, filters: Filters, words: Words) -> Scope:
@@ -91,7 +96,10 @@ def build_monthly(
     read_month: Callable[[date], Decimal | int | None],
     write_alt: Callable[[list[tuple[date, Decimal | int]]], str],
 ) -> FigureModel:
-    """Values by month beside the year before; a partial month has no difference."""
+    """Values by month beside the year before.
+
+    A partial month has no difference, nor has one whose method is not that of the year before.
+    """
     bank = filters.food_bank
     rows: list[tuple[Cell, ...]] = []
     known: list[tuple[date, Decimal | int]] = []
@@ -103,9 +111,10 @@ def build_monthly(
             else None
         )
         is_partial = is_partial_month(month, bank.data_date)
+        has_break = figure.methods.get(month) != figure.methods.get(year_before(month))
         growth = (
             None
-            if is_partial or value is None or not earlier
+            if is_partial or value is None or not earlier or has_break
             else Decimal(value) / Decimal(earlier) - 1
         )
         if value is not None:
@@ -134,7 +143,19 @@ def build_monthly(
         columns=columns,
         rows=tuple(rows),
         method=figure.method,
-        notes=figure.notes,
+        notes=(*figure.notes, *_name_breaks(words, figure.methods, months_shown(filters.period))),
         state="ok" if known else "empty",
         labels=(str(year), str(year - 1)),
+    )
+
+
+def _name_breaks(
+    words: Words, methods: Mapping[date, str], shown: tuple[date, ...]
+) -> tuple[str, ...]:
+    """A sentence for each month from which on another method computes, in both years shown."""
+    months = [*(year_before(month) for month in shown), *shown]
+    return tuple(
+        words("monthly.method_break", month=write_month(words, later), version=methods[later])
+        for earlier, later in pairwise(month for month in months if month in methods)
+        if methods[earlier] != methods[later]
     )

@@ -24,11 +24,9 @@ def show_mise_a_disposition(context: Context) -> None:
     show_html(f'<p class="lead">{escape(page.lead)}</p>')
     show_figure(words, page.balance, context.provenance, context.filters, PAGE)
     show_figure(words, page.partner_kinds, context.provenance, context.filters, PAGE)
-    wide, narrow = st.columns([2, 1], gap="large")
-    with wide:
-        show_figure(words, page.households, context.provenance, context.filters, PAGE)
-    with narrow:
-        show_figure(words, page.people, context.provenance, context.filters, PAGE)
+    # Two populations, each in a figure of its own: they are never added.
+    show_figure(words, page.households, context.provenance, context.filters, PAGE)
+    show_figure(words, page.people, context.provenance, context.filters, PAGE)
     with st.container(key="service"):
         st.header(page.service_title, anchor="service")
         show_html(write_kpis(words, page.service, words("service.kpis")))

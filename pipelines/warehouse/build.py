@@ -12,13 +12,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 import polars as pl
 
-from data_contracts.loader import load_register
+from data_contracts.loader import FormerMethod, Indicator, load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import sync_folder, write_atomically, write_json
 
@@ -73,6 +75,8 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
         deliveries.write_parquet(temporary)
     with write_atomically(settings.inputs / "register.parquet") as temporary:
         make_register_table().write_parquet(temporary)
+    with write_atomically(settings.inputs / "method_versions.parquet") as temporary:
+        make_method_table().write_parquet(temporary)
     with write_atomically(settings.inputs / "run.parquet") as temporary:
         pl.DataFrame({"as_of": [settings.today()]}).write_parquet(temporary)
 
@@ -107,6 +111,37 @@ def make_register_table() -> pl.DataFrame:
     ]
     return pl.DataFrame(rows).with_columns(
         pl.col("valid_from").str.to_date(), pl.col("position").cast(pl.Int64)
+    )
+
+
+def make_method_table() -> pl.DataFrame:
+    """Methods of every indicator with their validity: the columns of `mart_method_versions`."""
+    rows = []
+    for indicator in load_register().values():
+        versions: list[FormerMethod | Indicator] = [*indicator.history, indicator]
+        for version, following in zip_longest(versions, versions[1:]):
+            former = version if isinstance(version, FormerMethod) else None
+            last = date.fromisoformat(following.valid_from) - timedelta(1) if following else None
+            rows.append(
+                {
+                    "indicator_code": indicator.code,
+                    "method_version": version.method_version,
+                    "valid_from": date.fromisoformat(version.valid_from),
+                    "valid_to": last,
+                    "replaced_fr": former.replaced_fr if former else None,
+                    "replaced_en": former.replaced_en if former else None,
+                }
+            )
+    return pl.DataFrame(
+        rows,
+        schema={
+            "indicator_code": pl.String(),
+            "method_version": pl.String(),
+            "valid_from": pl.Date(),
+            "valid_to": pl.Date(),
+            "replaced_fr": pl.String(),
+            "replaced_en": pl.String(),
+        },
     )
 
 

@@ -106,6 +106,11 @@ def _make_page(indicator: Indicator) -> str:
         ],
         "Limits": _list_limits(indicator, formulas),
         "History": [
+            *(
+                f"- Method {former.method_version}, valid from {former.valid_from}."
+                f" Replaced: {former.replaced_en} / {former.replaced_fr}"
+                for former in indicator.history
+            ),
             f"- Method {indicator.method_version}, valid from {indicator.valid_from}.",
             f"- Source: {indicator.source}.",
         ],

@@ -24,6 +24,8 @@ with
 
     carbon as (select * from {{ ref("fct_carbon_by_period") }}),
 
+    method_versions as (select * from {{ ref("dim_method_versions") }}),
+
     benchmarks as (select * from {{ ref("dim_benchmark_periods") }}),
 
     meal_conventions as (select * from {{ ref("meal_conventions") }}),
@@ -312,10 +314,19 @@ select
         then 'measured'
         else 'mixed'
     end as quality,
-    register.method_version,
+    method_versions.method_version,
     computed.data_date
 from computed
 inner join register on computed.indicator_code = register.indicator_code
+inner join
+    method_versions
+    on computed.indicator_code = method_versions.indicator_code
+    and least(
+        computed.natural_end,
+        computed.data_date
+    ) between coalesce(method_versions.computes_from, date '0001-01-01') and coalesce(
+        method_versions.valid_to, date '9999-12-31'
+    )
 left join
     emissions
     on computed.scope_kind = emissions.scope_kind

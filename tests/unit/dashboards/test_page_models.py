@@ -21,7 +21,7 @@ from dashboards.page_models.essentiel import (
 from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
 from dashboards.published import _read_choices, read_choices
 from data_contracts.publications import Publication, open_current
-from tests.fixtures.publication import build_indicators, write_publication
+from tests.fixtures.publication import build_indicators, build_marts, write_publication
 from tests.fixtures.publication import build_key_figures as build_figure_rows
 
 NARROW = "\u202f"
@@ -234,3 +234,66 @@ def test_pages_are_the_same_twice(
         publication, to_date, french
     )
     assert to_date.period.start == date(2024, 1, 1)
+
+
+def test_a_new_method_is_a_break_without_comparison_on_cards_and_by_month(
+    tmp_path: Path, to_date: Filters, french: Words
+) -> None:
+    changed_on = date(2024, 3, 1)
+    rows = [
+        row | {"method_version": "1.1"}
+        if row["indicator_code"] == "tonnes_distributed" and row["period_end"] >= changed_on
+        else row
+        for row in build_indicators()
+    ]
+    write_publication(tmp_path, changes={"mart_indicators": rows})
+    page = build_essentiel(open_current(tmp_path), to_date, french)
+    card = _card(page, "tonnes_distributed")
+    assert (card.value, card.method, card.difference) == ("486,2", "1.1", None)
+    assert card.no_difference == (
+        "Pas de comparaison\u00a0: la méthode de calcul a changé entre les deux périodes."
+    )
+    growths = dict(zip(page.monthly.values("month"), page.monthly.values("difference_share"),
+                       strict=True))  # fmt: skip
+    assert growths[date(2024, 2, 1)] is not None
+    assert growths[changed_on] is None
+    breaks = [note for note in page.monthly.notes if note.startswith("Rupture de série")]
+    assert breaks == [
+        "Rupture de série\u00a0: méthode 1.1 à partir de mars 2024, sans comparaison avec la"
+        " précédente."
+    ]
+    # Other indicators keep their comparison.
+    assert _card(page, "fresh_share_distributed").difference is not None
+
+
+def test_declared_people_are_shown_by_month_with_the_share_that_declared(
+    tmp_path: Path, to_date: Filters, french: Words
+) -> None:
+    supplied = build_marts()["mart_supplied_records"]
+    rows = build_indicators()
+    for row in [row for row in rows if row["indicator_code"] == "tonnes_distributed"]:
+        people = Decimal(14_000 + row["period_start"].month * 100)
+        rows.append(row | {"indicator_code": "people_declared", "value": people, "unit": "people"})
+        rows.append(
+            row
+            | {"indicator_code": "reporting_coverage", "value": Decimal("0.87"), "unit": "share"}
+        )
+    write_publication(
+        tmp_path,
+        changes={
+            "mart_indicators": rows,
+            "mart_supplied_records": [
+                *supplied,
+                supplied[0] | {"record": "beneficiary_reports"},
+            ],
+        },
+    )
+    publication = open_current(tmp_path)
+    card = _card(build_essentiel(publication, to_date, french), "people_declared")
+    assert (card.state, card.value) == ("ok", f"14{NARROW}100")
+    assert card.notes == (f"Déclarées par 87,0{NARROW}% des partenaires actifs.",)
+    page = build_mise_a_disposition(publication, to_date, french)
+    assert page.people in page.figures
+    assert page.people.title.startswith(f"14{NARROW}100 personnes déclarées")
+    assert page.people.values("count_this_year") == [14_000 + n * 100 for n in range(1, 7)]
+    assert any("ne s'ajoute pas aux foyers" in note for note in page.people.notes)

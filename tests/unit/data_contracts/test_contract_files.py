@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from data_contracts.loader import (
     CONTRACTS_DIR,
     MAX_YAML_BYTES,
     ContractError,
+    Indicator,
     load_contract,
     load_marts,
     load_profile,
     load_profiles,
     load_records,
+    load_register,
     read_yaml,
 )
 
@@ -151,3 +154,24 @@ def test_every_contract_of_the_project_is_read_and_ordered() -> None:
     order = list(records)
     assert order.index("products") < order.index("receipts")
     assert order.index("food_banks") == 0
+
+
+FORMER = {
+    "method_version": "0.9",
+    "valid_from": "2020-01-01",
+    "replaced_fr": "Facteur de 2019 retiré.",
+    "replaced_en": "The factor of 2019 was withdrawn.",
+}
+
+
+def test_the_methods_of_an_indicator_follow_each_other() -> None:
+    entry = load_register()["tonnes_distributed"].model_dump()
+    assert Indicator.model_validate(entry | {"history": [FORMER]}).history[0].valid_from
+    for wrong in (
+        [FORMER | {"valid_from": "2030-01-01"}],
+        [FORMER | {"method_version": entry["method_version"]}],
+        [FORMER, FORMER | {"method_version": "0.8"}],
+        [FORMER | {"method_version": "0.8"}, FORMER | {"valid_from": "2019-01-01"}],
+    ):
+        with pytest.raises(ValidationError, match="each method of the history follows"):
+            Indicator.model_validate(entry | {"history": wrong})
