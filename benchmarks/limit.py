@@ -29,6 +29,7 @@ EVENTS = {
     "rounds": "round_id kind vehicle_id site_id started_at distance_km energy_used energy_unit",
     "round_stops": "round_id stop_no place_kind place_id road_distance_km loaded_kg unloaded_kg",
     "platform_sessions": "session_id user_id started_at",
+    "transformations": "batch_id line_no made_at site_id direction product_code weight_kg",
 }
 REFERENCES = ("products", "suppliers", "partners")
 KEYS = {
@@ -64,6 +65,7 @@ GOOD = {
     "rounds": "kind in ('pickup', 'delivery', 'mixed', 'transfer')",
     "round_stops": "true",
     "platform_sessions": "try_cast(started_at as timestamp) is not null",
+    "transformations": "direction in ('input', 'output') and try_cast(weight_kg as double) >= 0",
 }
 
 
@@ -156,6 +158,11 @@ select food_bank_id, cast(left(received_at, 10) as date), to_site_id, product_co
 from transfers_text
 where received_at is not null and to_site_id is not null
   and cast(coalesce(received_kg, shipped_kg) as decimal(14, 3)) > 0
+union all
+select food_bank_id, cast(left(made_at, 10) as date), site_id, product_code,
+  'transformation_' || direction, 'none', 'none', null, null, cast(weight_kg as decimal(14, 3)),
+  case direction when 'output' then 1 else -1 end, null, false, false
+from transformations_text where cast(weight_kg as decimal(14, 3)) > 0
 """
 
 DATES = """
@@ -402,7 +409,9 @@ terms as (
     sum(kg) filter (where flow = 'removed') as removed_kg,
     sum(kg) filter (where flow = 'transferred_out') as out_kg,
     sum(kg) filter (where flow = 'unexplained') as unexplained_kg,
-    sum(kg) filter (where flow = 'opening_count') as opening_kg
+    sum(kg) filter (where flow = 'opening_count') as opening_kg,
+    sum(kg) filter (where flow = 'transformation_input') as input_kg,
+    sum(kg) filter (where flow = 'transformation_output') as output_kg
   from monthly group by all
 ),
 balance as (
@@ -416,13 +425,13 @@ select month, food_bank_id, site_id, network_family,
   cast(closing_kg - coalesce(change_kg, 0) as decimal(18, 3)) as opening_kg,
   cast(coalesce(received_kg, 0) as decimal(18, 3)) as received_kg,
   cast(coalesce(in_kg, 0) as decimal(18, 3)) as transfers_in_kg,
-  cast(0 as decimal(18, 3)) as transformation_output_kg,
+  cast(coalesce(output_kg, 0) as decimal(18, 3)) as transformation_output_kg,
   cast(coalesce(delivered_kg, 0) as decimal(18, 3)) as delivered_kg,
   cast(coalesce(returned_kg, 0) as decimal(18, 3)) as returned_kg,
   cast(coalesce(parcels_kg, 0) as decimal(18, 3)) as parcels_kg,
   cast(coalesce(removed_kg, 0) as decimal(18, 3)) as removed_kg,
   cast(coalesce(out_kg, 0) as decimal(18, 3)) as transfers_out_kg,
-  cast(0 as decimal(18, 3)) as transformation_input_kg,
+  cast(coalesce(input_kg, 0) as decimal(18, 3)) as transformation_input_kg,
   cast(closing_kg - coalesce(balance.opening_kg, 0)
     - case when is_later then coalesce(unexplained_kg, 0) else 0 end as decimal(18, 3))
     as theoretical_closing_kg,
