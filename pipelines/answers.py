@@ -143,6 +143,13 @@ def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
             _show(row["data_date"]),
         )
     console.print(table)
+    counted = [
+        row["scope_id"]
+        for row in rows
+        if row["scope_kind"] == "food_bank" and row["value"] is not None
+    ]
+    if counted and any(row["scope_kind"] == "network" for row in rows):
+        console.print(f"The network counts {', '.join(counted)}.", markup=False)
     for row in rows:
         if "explain" in row:
             print_explanation(row)

@@ -146,6 +146,13 @@ def test_what_a_food_bank_does_not_record_is_not_invented(
     assert isere.filter(indicator_code="households_helped").is_empty()
 
 
+def test_the_network_says_which_food_banks_it_counts(demonstration: DataFolder) -> None:
+    households = demonstration.collecto("indicator", "households_helped", "--period", "2023")
+    assert "The network counts bourgogne.\n" in households.out
+    tonnes = demonstration.collecto("indicator", "tonnes_received", "--period", "2023")
+    assert "The network counts bourgogne, herault, isere.\n" in tonnes.out
+
+
 @pytest.mark.parametrize(
     ("food_bank", "code", "variant", "expected"),
     [
