@@ -141,7 +141,7 @@ def test_a_ratio_is_not_added(code: str) -> None:
 
 
 def test_what_is_summed_over_food_banks_is_what_the_register_lets_be_added() -> None:
-    """A sum of distinct counts would count twice whom two food banks help."""
+    """What has no sum (a median, communes served) has another operation."""
     summed = {
         row["indicator_code"] for row in read_formulas() if row["operation"] in ("total", "meals")
     }

@@ -560,13 +560,13 @@ def _list_people(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
     new = sum(span.holds(one.day) and view.holds(one.commune) for one in first.values())
     people = sum(one.household_size or 1 for one in last.values())
     households = Fraction(len(last))
-    yield "households_helped", "", Part("single", households)
-    yield "new_households", "", Part("single", Fraction(new))
-    yield "people_helped", "", Part("single", Fraction(people))
+    yield "households_helped", "", Part("total", households)
+    yield "new_households", "", Part("total", Fraction(new))
+    yield "people_helped", "", Part("total", Fraction(people))
     yield "parcels", "", Part("total", Fraction(parcels))
     yield "anonymous_parcels", "", Part("total", Fraction(anonymous))
     weight = view.total("parcels", span.start, span.end) / 1000
-    yield "kg_per_household", "", Part("single_ratio", weight, households)
+    yield "kg_per_household", "", Part("ratio", weight, households)
     if view.members is None:
         yield "hours_request_to_parcel", "median", Part("single", _quantile(waits, 5))
         yield "hours_request_to_parcel", "p90", Part("single", _quantile(waits, 9))
@@ -579,7 +579,7 @@ def _list_people(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
     holders = {row["household_id"] for row in issued if row["household_id"]}
     euros = Fraction(sum((row["amount_eur"] for row in issued), Decimal(0)))
     used = Fraction(sum((row["redeemed_eur"] or Decimal(0) for row in issued), Decimal(0)))
-    yield "voucher_households", "", Part("single", Fraction(len(holders)))
+    yield "voucher_households", "", Part("total", Fraction(len(holders)))
     yield "vouchers_eur", "", Part("total", euros)
     yield "voucher_use_share", "", Part("ratio", used, euros)
 
@@ -719,7 +719,7 @@ def _list_members(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
         for row in rows["platform_sessions"]
         if end - timedelta(days=30) < row["started_date"] <= end
     }
-    yield "platform_users_active", "", Part("single", Fraction(len(users)))
+    yield "platform_users_active", "", Part("total", Fraction(len(users)))
 
 
 def _list_transport(view: View, span: Span, is_territory: bool) -> Iterator[tuple[str, str, Part]]:

@@ -132,14 +132,12 @@ with
             cells.variant,
             cells.period_kind,
             cells.period_start
-        -- a median of two food banks is neither their sum nor their mean, a household
-        -- that two
-        -- of them help is one, and so are the inhabitants of a commune that two of
-        -- them serve
+        -- a median of two food banks is neither their sum nor their mean
+        -- and a commune served by two is one, its inhabitants are counted once
         having
             (
                 max(cells.operation) <> 'value'
-                and coalesce(max(cells.denominator), '') not in ('inhabitants', 'households_helped')
+                and max(cells.denominator) is distinct from 'inhabitants'
             )
             or count(*) = 1
     ),
