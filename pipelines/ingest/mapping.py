@@ -24,15 +24,13 @@ from data_contracts.loader import (
     SourceProfile,
     load_records,
 )
+from pipelines.ingest.numbers import read_numbers
 from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, UnreadableError
 from pipelines.store import Pseudonymizer
 
 SOURCE_COLUMN = "_source_column"
 FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
 EARLIEST_YEAR = 1900
-_COMMA_NUMBER = r"^\s*[+-]?\d+,\d+\s*$"
-_UNAMBIGUOUS_COMMA = r"^\s*[+-]?(0|\d+),(\d{1,2}|\d{4,})\s*$|^\s*[+-]?(0|\d{4,}),\d+\s*$"
-_POINT_NUMBER = r"^\s*[+-]?\d+\.\d+\s*$"
 
 
 @dataclass(frozen=True)
@@ -204,14 +202,13 @@ def map_rows(table: ParsedTable, target: Target, food_bank_id: str) -> MappedRow
         filtered = 0
     else:
         frame, filtered = _apply_profile(table, profile, contract)
-    decimal = profile.decimal if profile else None
     numbers = [
         name
         for name in frame.columns
         if name.endswith("_quantity")
         or (name in {c.name for c in contract.columns if c.logical_type in ("number", "integer")})
     ]
-    frame = _read_decimal_commas(frame, numbers, decimal)
+    frame = read_numbers(frame, numbers, profile.decimal if profile else None)
     frame = _check_food_bank(frame, food_bank_id)
     missing = [key for key in contract.keys if key not in frame.columns]
     if missing:
@@ -233,31 +230,6 @@ def _check_food_bank(frame: pl.DataFrame, food_bank_id: str) -> pl.DataFrame:
             f"line {others[SOURCE_LINE][0]} is of {whose}, in the folder of {food_bank_id!r}"
         )
     return frame
-
-
-def _read_decimal_commas(
-    frame: pl.DataFrame, numbers: list[str], decimal: str | None
-) -> pl.DataFrame:
-    """Read `12,5` as 12.5 where the profile says so, or where the whole file shows it."""
-    if decimal == "." or not numbers or not frame.height:
-        return frame
-    if decimal is None:
-        shows = [pl.any_horizontal(_any_matches(numbers, _UNAMBIGUOUS_COMMA)).alias("comma")]
-        shows.append(pl.any_horizontal(_any_matches(numbers, _POINT_NUMBER)).alias("point"))
-        evidence = frame.select(shows).row(0, named=True)
-        if not evidence["comma"] or evidence["point"]:
-            return frame
-    return frame.with_columns(
-        pl.when(pl.col(name).str.contains(_COMMA_NUMBER))
-        .then(pl.col(name).str.replace(",", ".", literal=True))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in numbers
-    )
-
-
-def _any_matches(names: list[str], pattern: str) -> list[pl.Expr]:
-    return [pl.col(name).str.contains(pattern).any() for name in names]
 
 
 def _apply_profile(

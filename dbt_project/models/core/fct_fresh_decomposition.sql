@@ -219,7 +219,7 @@ with
                             received.channel_kg
                             - least(received.removed_kg, received.channel_kg)
                             - cast(
-                                totals.unlinked_kg
+                                cast(totals.unlinked_kg as decimal(38, 3))
                                 * received.channel_kg
                                 / totals.fresh_kg as decimal(18, 6)
                             ),

@@ -258,7 +258,7 @@ def test_a_wide_line_that_does_not_fit_its_header_is_not_lost() -> None:
     assert mapped.frame.height == 3
 
 
-# decimal commas
+# numbers (every way of writing: test_numbers.py)
 
 
 def quantities(numbers: list[str], **file: Any) -> list[str | None]:
@@ -266,19 +266,20 @@ def quantities(numbers: list[str], **file: Any) -> list[str | None]:
     return values(map_file(HEADER.replace(",", ";") + rows, **file), "quantity")
 
 
-def test_decimal_commas_are_read_where_the_file_shows_them() -> None:
+def test_numbers_are_read_as_the_whole_file_shows_or_the_profile_says() -> None:
     assert quantities(["12,5", "0,250", "7", "x"]) == ["12.5", "0.250", "7", "x"]
-    assert quantities(["12,5", "1,234"]) == ["12.5", "1.234"]
-
-
-@pytest.mark.parametrize("numbers", [["1,234", "7"], ["12,5", "1.5"], ["1,234.5"], ["1,234,567"]])
-def test_an_ambiguous_comma_stays_as_it_was_written(numbers: list[str]) -> None:
-    assert quantities(numbers) == numbers
-
-
-def test_a_profile_says_what_the_decimal_is() -> None:
     assert quantities(["1,234", "7"], decimal=",") == ["1.234", "7"]
-    assert quantities(["12,5", "1,234"], decimal=".") == ["12,5", "1,234"]
+    assert quantities(["1 234,5", "1.234"]) == ["1234.5", "1234"]
+
+
+def test_a_number_that_nothing_decides_is_held_back_as_it_was_written() -> None:
+    rows = "R1;1;1,234;;\nR2;1;7;;\n"
+    mapped = map_file(HEADER.replace(",", ";") + rows)
+    assert values(mapped, "quantity") == ["1,234", "7"]
+    assert values(mapped, "_read_error") == [
+        "quantity can be read in two ways: 1.234 or 1234",
+        None,
+    ]
 
 
 def test_commas_of_texts_are_no_decimals() -> None:
