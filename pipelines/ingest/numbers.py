@@ -36,7 +36,7 @@ def list_readings(cell: str) -> dict[Separator, str]:
     readings: dict[Separator, str] = {}
     one = _ONE_MARK.fullmatch(text)
     if one:
-        readings[one["mark"]] = text.replace(",", ".")  # type: ignore[index]
+        readings["." if one["mark"] == "." else ","] = text.replace(",", ".")
     written = _WRITTEN.fullmatch(text)
     if not written or (written["whole"].startswith("0") and written["mark"]):
         return readings

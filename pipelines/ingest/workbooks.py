@@ -69,7 +69,8 @@ def read_sheet(content: bytes, sheet: str | None) -> Iterator[tuple[int, list[st
 def _iterate(sheet: Any) -> Iterator[tuple[Cell, ...]]:
     # The extent that a sheet declares is often wrong, and may be a million empty rows.
     sheet.reset_dimensions()
-    return sheet.iter_rows()  # type: ignore[no-any-return]
+    rows: Iterator[tuple[Cell, ...]] = sheet.iter_rows()
+    return rows
 
 
 def _refuse_bombs(content: bytes) -> None:
