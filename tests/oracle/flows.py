@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from tests.oracle.accepted import Bank, Row, grams
 
@@ -112,18 +112,24 @@ def list_lines(bank: Bank) -> Iterator[Line]:
 def list_full_counts(bank: Bank) -> dict[tuple[date, str], dict[str, int]]:
     """Grams by product of each full count, by day and site.
 
-    A count is one document: a line corrected to another day moves the whole of it there.
+    A count is one document: a line corrected to another day moves the whole of it there. Of two on
+    one day of one site the later one counts.
     """
-    documents: dict[str, list[Row]] = defaultdict(list)
+    documents: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in bank.rows["stock_counts"]:
         if row["is_full_count"]:
-            documents[row["count_id"]].append(row)
+            documents[row["count_id"], row["site_id"]].append(row)
+    latest: dict[tuple[date, str], tuple[datetime, str]] = {}
     counts: dict[tuple[date, str], dict[str, int]] = {}
-    for rows in documents.values():
-        day = max(row["counted_date"] for row in rows)
+    for (count_id, site), rows in documents.items():
+        place = (max(row["counted_date"] for row in rows), site)
+        rank = (max(row["counted_at"] for row in rows), count_id)
+        if place in latest and latest[place] > rank:
+            continue
+        latest[place] = rank
+        counts[place] = defaultdict(int)
         for row in rows:
-            counted = counts.setdefault((day, row["site_id"]), defaultdict(int))
-            counted[row["product_code"]] += grams(row["weight_kg"])
+            counts[place][row["product_code"]] += grams(row["weight_kg"])
     return counts
 
 

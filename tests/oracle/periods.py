@@ -12,6 +12,16 @@ from datetime import date, timedelta
 
 from tests.oracle.accepted import Bank
 
+# Records that move food, with the days on which they do.
+MOVEMENT_DAYS = {
+    "receipts": ("received_date",),
+    "deliveries": ("delivered_date",),
+    "parcels": ("handed_over_date",),
+    "removals": ("removed_date",),
+    "transfers": ("shipped_date", "received_date"),
+    "transformations": ("made_date",),
+}
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -47,15 +57,21 @@ class Span:
 
 
 def find_coverage(bank: Bank, today: date) -> Coverage | None:
-    """Decision 0004: the earlier of the last receipt and the last delivery, not after today."""
-    days = [
-        [row[column] for row in bank.rows[record]]
-        for record, column in (("receipts", "received_date"), ("deliveries", "delivered_date"))
-    ]
-    known = [found for found in days if found]
-    if not known:
+    """Decision 0004: the earlier of the last receipt and the last delivery, not after today.
+
+    The first day is that on which food first moved, by any record.
+    """
+    days = {record: _list_days(bank, record, today) for record in MOVEMENT_DAYS}
+    ends = [max(days[record]) for record in ("receipts", "deliveries") if days[record]]
+    if not ends:
         return None
-    return Coverage(min(map(min, known)), min(today, *map(max, known)))
+    return Coverage(min(day for found in days.values() for day in found), min(ends))
+
+
+def _list_days(bank: Bank, record: str, today: date) -> list[date]:
+    columns = MOVEMENT_DAYS[record]
+    found = (row[column] for row in bank.rows[record] for column in columns)
+    return [day for day in found if day and day <= today]
 
 
 def list_spans(coverage: Coverage) -> Iterator[Span]:

@@ -69,9 +69,13 @@ def _share(
     row: Row, stops: list[Row], places: dict[str, dict[str, Row]], communes: Communes
 ) -> dict[str | None, Decimal]:
     depot = places["site"].get(row["site_id"])
-    has_roads = all(stop["road_distance_km"] is not None for stop in stops)
+    # From the depot to itself nothing is carried, whatever a record says.
+    away = [
+        stop for stop in stops if (stop["place_kind"], stop["place_id"]) != ("site", row["site_id"])
+    ]
+    has_roads = all(stop["road_distance_km"] is not None for stop in away)
     loads: dict[str | None, Decimal] = defaultdict(Decimal)
-    for stop in stops:
+    for stop in away:
         place = places[stop["place_kind"]].get(stop["place_id"])
         commune = place["insee_code"] if place else None
         if has_roads:

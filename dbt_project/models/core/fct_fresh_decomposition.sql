@@ -301,6 +301,8 @@ with
                 else 'kept_share'
             end as nil_effect
         from cells
+        -- of nothing fresh in either period there is no change to explain
+        where before_fresh_kg > 0 or after_fresh_kg > 0
     ),
 
     channel_effects as (
