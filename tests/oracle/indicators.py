@@ -456,7 +456,7 @@ def _list_whole(view: View, span: Span, communes: Communes) -> Iterator[tuple[st
     recent = view.total("distributed", span.end - timedelta(days=27), span.end) / 1000 / 28
     yield "days_of_cover", "", Part("ratio", stock, recent)
     yield from _list_gap(view, span)
-    change = explain_change(view.lines, facts.coverage, span)
+    change = explain_change(view.lines, facts.lines, facts.coverage, span)
     for effect in EFFECTS:
         amount = None if change is None else change[effect]
         yield "fresh_change_tonnes", effect, Part("total", amount)

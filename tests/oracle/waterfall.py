@@ -20,8 +20,10 @@ FACTORS = EFFECTS[1:]
 STORES = "retail_pickup"
 
 
-def explain_change(lines: list[Line], coverage: Coverage, span: Span) -> dict[str, Fraction] | None:
-    """Tonnes of each effect.
+def explain_change(
+    lines: list[Line], own_lines: list[Line], coverage: Coverage, span: Span
+) -> dict[str, Fraction] | None:
+    """Tonnes of each effect. `own_lines`: with those that the network does not count.
 
     None where the data do not reach back a year before, and where nothing fresh came in either
     period: there is no change to explain.
@@ -29,8 +31,12 @@ def explain_change(lines: list[Line], coverage: Coverage, span: Span) -> dict[st
     if coverage.first > year_before(span.start):
         return None
     channels = {line.row["channel"] for line in lines if line.kind == "received"}
-    now = _factor(lines, span.start, span.end, channels)
-    before = _factor(lines, year_before(span.start), year_before(span.end), channels)
+    channel_of: dict[str, set[str]] = defaultdict(set)
+    for line in own_lines:
+        if line.kind == "received":
+            channel_of[line.row["receipt_id"]].add(line.row["channel"])
+    now = _factor(lines, channel_of, span.start, span.end, channels)
+    before = _factor(lines, channel_of, year_before(span.start), year_before(span.end), channels)
     if not any(part[3] for factors in (now, before) for part in factors.values()):
         return None
     effects = dict.fromkeys(FACTORS, 0.0)
@@ -44,18 +50,19 @@ def explain_change(lines: list[Line], coverage: Coverage, span: Span) -> dict[st
 
 
 def _factor(
-    lines: list[Line], start: date, end: date, channels: set[str]
+    lines: list[Line],
+    channel_of: dict[str, set[str]],
+    start: date,
+    end: date,
+    channels: set[str],
 ) -> dict[str, list[Fraction]]:
     """By channel: S, P/S, M/P, M_c/M, K_c/M_c; nil from the first one that is."""
     received: dict[str, int] = defaultdict(int)
     linked: dict[str, int] = defaultdict(int)
     loose = 0
-    channel_of: dict[str, set[str]] = defaultdict(set)
     stores: dict[str, int] = defaultdict(int)
     pickups: dict[str, int] = defaultdict(int)
     for line in lines:
-        if line.kind == "received":
-            channel_of[line.row["receipt_id"]].add(line.row["channel"])
         if not (start <= line.day <= end) or not line.product.is_food or line.kind != "received":
             continue
         if line.row["channel"] == STORES:
