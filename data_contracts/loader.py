@@ -7,10 +7,14 @@ them (row rules, suites, mapping) belongs in `pipelines`; published data are ope
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -252,25 +256,67 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ValuesFrom(_Strict):
+    """A map kept in a CSV file beside the profile: what is written in `key` becomes `value`."""
+
+    file: str
+    key: str
+    value: str
+
+    @field_validator("file")
+    @classmethod
+    def _stays_in_its_folder(cls, value: str) -> str:
+        if Path(value).is_absolute() or ".." in Path(value).parts or not value.endswith(".csv"):
+            raise ValueError(f"{value!r} is no CSV file beside the profile")
+        return value
+
+
 class ColumnSource(_Strict):
     """Where a column of the record comes from: a source column, a constant or a template.
 
     `template` joins source columns and the parts of a wide column name: `{ResponseId}-{hall}`.
-    `values` maps what is written to a code; what it does not name becomes `otherwise`, or stays
-    as it is where `otherwise` is not given.
+    `extract` keeps the first group of an expression: `^(.+)/\\d+$` takes a key out of `BL7/2`.
+    `date_format` is one of strptime, `excel` or `excel_1904` (serial numbers).
+    `values` (or `values_from`, a file) maps what is written to a code; what it does not name
+    becomes `otherwise`, or stays as it is where `otherwise` is not given.
     """
 
     source: str | None = None
     constant: str | None = None
     template: str | None = None
+    extract: str | None = None
     date_format: str | None = None
     values: dict[str, str] | None = None
+    values_from: ValuesFrom | None = None
     otherwise: str | None = None
 
     @field_validator("source", "constant", "template", "otherwise", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, (int, float)) else value
+
+    @field_validator("extract")
+    @classmethod
+    def _has_a_group(cls, value: str | None) -> str | None:
+        if value is not None and _compile_expression(value).groups < 1:
+            raise ValueError(f"{value!r} has no group in brackets to take out")
+        return value
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> ColumnSource:
+        places = [self.source, self.constant, self.template]
+        if sum(place is not None for place in places) > 1:
+            raise ValueError("give one of source, constant and template")
+        if self.values is not None and self.values_from is not None:
+            raise ValueError("give one of values and values_from")
+        return self
+
+
+def _compile_expression(value: str) -> re.Pattern[str]:
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
 
 
 class Unpivot(_Strict):
@@ -287,57 +333,237 @@ class Unpivot(_Strict):
     @field_validator("columns")
     @classmethod
     def _as_expression(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        _compile_expression(value)
+        return value
+
+
+class Adjustment(_Strict):
+    """What is added to a number of each row (a tare is negative), by day and by place.
+
+    `add` is per row, or per unit of the source column `per` (crates, pallets). It counts for rows
+    whose record columns hold the values of `where`, dated from `first_day` to `last_day`.
+    """
+
+    column: str
+    add: Decimal
+    per: str | None = None
+    where: dict[str, list[str]] = {}
+    first_day: date | None = None
+    last_day: date | None = None
+    reason: str
+
+    @field_validator("add", mode="before")
+    @classmethod
+    def _exact(cls, value: Any) -> Any:
+        # 0.1 of YAML is a binary number: its shortest text is what was meant.
+        return str(value) if isinstance(value, float) else value
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Adjustment:
+        if self.first_day and self.last_day and self.last_day < self.first_day:
+            raise ValueError("last_day lies before first_day")
+        return self
+
+
+class Join(_Strict):
+    """Columns of another file (`lookup`), found by a key: a record from several files.
+
+    `on` names the column of this file by the column of the other; `columns` are taken over.
+    """
+
+    lookup: str
+    on: dict[str, str] = Field(min_length=1, max_length=4)
+    columns: list[str] = Field(min_length=1)
+
+
+class SentAt(_Strict):
+    """When a file was sent: a stamp in its name (`name`, an expression with one group) or the
+    latest moment of a column; local to the food bank where no offset is written."""
+
+    name: str | None = None
+    column: str | None = None
+    date_format: str
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> SentAt:
+        if (self.name is None) == (self.column is None):
+            raise ValueError("give one of name and column")
+        if self.name is not None and _compile_expression(self.name).groups != 1:
+            raise ValueError("name: one group in brackets takes the stamp")
+        return self
+
+
+class Control(_Strict):
+    """Control totals that the file carries in a line of its own (`rows`, as in `drop_rows`).
+
+    The numbers of `sums` in that line must be those of the rows, `count` the number of rows.
+    """
+
+    rows: dict[str, list[str]] = Field(min_length=1)
+    sums: list[str] = []
+    count: str | None = None
+
+    @model_validator(mode="after")
+    def _checks_something(self) -> Control:
+        if not self.sums and self.count is None:
+            raise ValueError("give sums, count or both")
+        return self
+
+
+class Expected(_Strict):
+    """When a file is expected: every day (of `weekdays`, 1 to 7), week or month, at the latest
+    `days` after the end of its period; `closed` days are left out."""
+
+    every: Literal["day", "week", "month"]
+    weekdays: list[int] = [1, 2, 3, 4, 5, 6, 7]
+    days: int = Field(default=1, ge=0, le=60)
+    closed: list[date] = []
+
+    @field_validator("weekdays")
+    @classmethod
+    def _are_weekdays(cls, value: list[int]) -> list[int]:
+        if not value or not set(value) <= set(range(1, 8)):
+            raise ValueError("weekdays are numbers from 1 (Monday) to 7")
         return value
 
 
 class FileProfile(_Strict):
     """How one kind of file of a food bank becomes rows of one record.
 
-    `skip_rows` lines (titles) stand above the `header_rows`; `sheet` names the sheet of a workbook
-    (else its first). Rows count where each column of `keep_rows` holds one of its values and no
-    column of `drop_rows` does (lines of totals).
+    `skip_rows` lines (titles) stand above the `header_rows` (else the header is found by the names
+    of its columns); `sheet` names the sheet of a workbook (else its first). Rows count where each
+    column of `keep_rows` holds one of its values and no column of `drop_rows` does (lines of
+    totals). A file with `lookup` instead of `record` is kept for the joins of others.
+    `replaces`: a new file stands for its rows (by key), for whole documents (all lines of a key
+    but its last part) or for all rows of the days (or months) that it holds.
     """
 
     name: str
     match: str
-    record: str
+    record: str | None = None
+    lookup: str | None = None
     encoding: Literal["utf-8", "cp1252"] | None = None
-    delimiter: Literal[",", ";"] | None = None
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
     decimal: Literal[".", ","] | None = None
+    date_order: Literal["dmy", "mdy", "ymd"] | None = None
     header_rows: int = Field(default=1, ge=1, le=20)
-    skip_rows: int = Field(default=0, ge=0, le=100)
+    skip_rows: int | None = Field(default=None, ge=0, le=100)
     sheet: str | None = None
+    ends_without_newline: bool = False
     keep_rows: dict[str, list[str]] = {}
     drop_rows: dict[str, list[str]] = {}
+    control: Control | None = None
     unpivot: Unpivot | None = None
+    join: Join | None = None
+    adjustments: list[Adjustment] = []
+    replaces: Literal["rows", "document", "days", "month"] = "rows"
+    sent_at: SentAt | None = None
+    expected: Expected | None = None
     columns: dict[str, ColumnSource]
+
+    @model_validator(mode="after")
+    def _is_a_record_or_a_lookup(self) -> FileProfile:
+        if (self.record is None) == (self.lookup is None):
+            raise ValueError("give one of record and lookup")
+        if self.lookup is not None and (self.unpivot or self.join or self.adjustments):
+            raise ValueError("a lookup has columns and row filters only")
+        return self
+
+    @property
+    def target_name(self) -> str:
+        """The record, or the lookup under a name that no record has."""
+        return self.record or f"lookup {self.lookup}"
 
 
 class SourceProfile(_Strict):
-    """A food bank's way of writing its records."""
+    """A food bank's way of writing its records. `fingerprint` changes with all that it says."""
 
     food_bank_id: str
     version: str
     timezone: str | None = None
     reference: dict[str, list[dict[str, str]]] = {}
     files: list[FileProfile] = []
+    fingerprint: str = ""
+
+    @model_validator(mode="after")
+    def _has_its_lookups(self) -> SourceProfile:
+        known = {file.lookup for file in self.files if file.lookup}
+        for file in self.files:
+            if file.join and file.join.lookup not in known:
+                raise ValueError(f"{file.name}: no file is the lookup {file.join.lookup!r}")
+        names = [file.name for file in self.files]
+        if len(names) > len(set(names)):
+            raise ValueError(f"two files are called {max(names, key=names.count)!r}")
+        return self
 
 
 def load_profile(path: Path) -> SourceProfile:
-    """Read one source profile.
+    """Read one source profile, with the maps that stand in files beside it.
 
-    Raises ContractError with file and place where it does not have the declared shape.
+    Raises ContractError with file, line and place where it does not have the declared shape.
     """
+    content = read_yaml(path)
+    digest = hashlib.sha256(path.read_bytes())
     try:
-        return SourceProfile.model_validate(read_yaml(path))
+        profile = SourceProfile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ContractError(f"{path.name}: {place}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        place = [part for part in first["loc"] if not str(part).startswith("function-")]
+        line = _find_line(path, place)
+        written = ".".join(str(part) for part in place) or "the profile"
+        raise ContractError(f"{path.name}, line {line}: {written}: {message}") from error
+    files = []
+    for number, file in enumerate(profile.files):
+        columns = {}
+        for name, source in file.columns.items():
+            if source.values_from is not None:
+                place = ["files", number, "columns", name, "values_from"]
+                values = _read_values(path, source.values_from, place)
+                digest.update(repr(sorted(values.items())).encode())
+                source = source.model_copy(update={"values": values})
+            columns[name] = source
+        files.append(file.model_copy(update={"columns": columns}))
+    return profile.model_copy(update={"files": files, "fingerprint": digest.hexdigest()[:16]})
+
+
+def _find_line(path: Path, place: list[Any]) -> int:
+    """The line on which a value of a YAML file stands; that of the nearest one above it."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    line = 1
+    for part in place:
+        children: list[tuple[Any, yaml.Node, yaml.Node]] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [(key.value, key, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = [(number, value, value) for number, value in enumerate(node.value)]
+        found = [(at, value) for name, at, value in children if str(name) == str(part)]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line
+
+
+def _read_values(path: Path, wanted: ValuesFrom, place: list[Any]) -> dict[str, str]:
+    """The map of a CSV file beside a profile (UTF-8, `,` or `;`)."""
+    where = f"{path.name}, line {_find_line(path, place)}: {wanted.file}"
+    try:
+        text = (path.parent / wanted.file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
+        raise ContractError(f"{where} {reason}") from error
+    first = text.split("\n", 1)[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    values: dict[str, str] = {}
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    for name in (wanted.key, wanted.value):
+        if name not in (reader.fieldnames or []):
+            raise ContractError(f"{where} has no column {name!r}")
+    for row in reader:
+        key, value = (row[wanted.key] or "").strip(), (row[wanted.value] or "").strip()
+        if values.setdefault(key, value) != value:
+            raise ContractError(f"{where}, line {reader.line_num}: {key!r} has two values")
+    return values
 
 
 def load_profiles(folder: Path | None = None) -> dict[str, SourceProfile]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.loader import Contract, load_marts, load_register
+from data_contracts.loader import Contract, load_marts, load_profiles, load_register
 from data_contracts.publications import (
     PublicationError,
     open_publication,
@@ -116,7 +116,10 @@ def refresh(
 
 
 def _has_work(settings: Settings, store: DeliveryStore) -> bool:
-    if has_new_files(settings, store) or store.list_deliveries("stored", "judged"):
+    profiles = load_profiles(settings.sources_dir)
+    if has_new_files(settings, store, profiles) or store.has_pending():
+        return True
+    if store.list_deliveries("seen", "stored", "parsed"):
         return True
     outcomes = store.list_outcomes()
     expected = make_publication_id(describe_inputs(settings, outcomes))

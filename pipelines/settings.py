@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         return self.data / "raw"
 
     @property
+    def staged(self) -> Path:
+        return self.data / "staged"
+
+    @property
     def accepted(self) -> Path:
         return self.data / "accepted"
 

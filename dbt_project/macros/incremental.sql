@@ -84,13 +84,7 @@
             select
                 *,
                 row_number() over (
-                    partition by {{ keys }}
-                    order by
-                        updated_at desc nulls last,
-                        _sent_at desc nulls last,
-                        _arrival_no desc,
-                        _source_line desc,
-                        _delivery_id desc
+                    partition by {{ keys }} order by {{ version_order() }}
                 ) as version_rank
             from versions
             {% if is_incremental() %}
@@ -111,12 +105,7 @@
     qualify
         row_number() over (
             partition by {{ (["food_bank_id"] + key) | join(", ") }}
-            order by
-                {% if has_updates %} versions.updated_at desc nulls last, {% endif %}
-                versions._sent_at desc nulls last,
-                versions._arrival_no desc,
-                versions._source_line desc,
-                versions._delivery_id desc
+            order by {{ version_order(has_updates) }}
         )
         = 1
 {%- endmacro %}

@@ -1,11 +1,9 @@
 """Sensors. A file that lands asks for a refresh, once for the same content of landing."""
 
-import hashlib
-
 import dagster as dg
 
 from pipelines.defs.jobs import refresh
-from pipelines.ingest.landing import hash_landing_file, list_landing_files
+from pipelines.ingest.landing import make_run_key
 from pipelines.settings import load_settings
 from pipelines.store import open_store
 
@@ -19,13 +17,7 @@ from pipelines.store import open_store
 def landing_sensor() -> dg.SensorResult | dg.SkipReason:
     settings = load_settings()
     with open_store(settings) as store:
-        new = [
-            file
-            for file in list_landing_files(settings.landing)
-            if not store.knows_file(file.name, file.size, file.modified_ns)
-        ]
-    if not new:
+        run_key = make_run_key(settings, store)
+    if run_key is None:
         return dg.SkipReason("nothing new has landed")
-    contents = sorted(hash_landing_file(file) for file in new)
-    run_key = hashlib.sha256("".join(contents).encode()).hexdigest()
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)])

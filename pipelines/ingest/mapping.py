@@ -1,8 +1,9 @@
 """Turns the columns of a delivered file into the columns of a record, still as text.
 
-A source profile says how; a file in the record's own columns needs none. Identifiers of people
-are replaced by keyed hashes in `redact`, before anything is written. Types and rules are judged
-in `quality`.
+A source profile says how; a file in the record's own columns needs none. A file is mapped batch by
+batch; how it writes numbers and days is decided by its profile or by evidence over all of it.
+Identifiers of people are replaced by keyed hashes in `Redaction`, before anything is written. Types
+and rules are judged in `quality`.
 """
 
 from __future__ import annotations
@@ -10,44 +11,76 @@ from __future__ import annotations
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from data_contracts.loader import (
+    Adjustment,
+    Column,
     ColumnSource,
     Contract,
     ContractError,
+    Control,
     FileProfile,
     SourceProfile,
     load_records,
 )
-from pipelines.ingest.numbers import read_numbers
-from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, UnreadableError
+from pipelines.ingest import dates, numbers
+from pipelines.ingest.containers import UnreadableError
+from pipelines.ingest.marks import settle_marks
+from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, Reading
+from pipelines.ingest.spool import Spool
 from pipelines.store import Pseudonymizer
 
 SOURCE_COLUMN = "_source_column"
+ADJUSTMENT = "_adjustment"
+CORRECTS = "_corrects"
+TECHNICAL = (SOURCE_LINE, SOURCE_COLUMN, READ_ERROR, ADJUSTMENT, CORRECTS)
 FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
-EARLIEST_YEAR = 1900
+EARLIEST_YEAR = dates.EARLIEST_YEAR
+# What stands before a pseudonym that comes back in a corrected file: it is kept, not hashed again.
+PSEUDONYM_PREFIX = "pseudonyme:"
+_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}[0-9a-f]{{32}}")
 
 
 @dataclass(frozen=True)
 class Target:
-    """One record that a file holds, and the profile that says how (None: its own columns)."""
+    """One record (or lookup) that a file holds, and the profile that says how (None: its own
+    columns)."""
 
     contract: Contract
     profile: FileProfile | None
 
+    @property
+    def lookup(self) -> str | None:
+        return self.profile.lookup if self.profile else None
+
 
 @dataclass(frozen=True)
 class MappedRows:
-    """Rows of one record as text, with `_source_line`, `_source_column` and `_read_error`."""
+    """Rows of one record as text, with the columns of TECHNICAL, in memory or on disk.
+
+    `rows` come from `lines` of the file; `rows_filtered` lines more are left out by the profile.
+    `sent_at`: as a column of the file says.
+    """
 
     contract: Contract
-    frame: pl.DataFrame
+    spool: Spool
+    rows: int
+    lines: int
     rows_filtered: int
+    sent_at: datetime | None = None
+    columns: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        return self.spool.read()
 
 
 def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Target]:
@@ -65,15 +98,14 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
     if matching:
         for file in matching:
             _check_profile(file, records)
-        repeated = {
-            file.record for file in matching if [f.record for f in matching].count(file.record) > 1
-        }
+        given = [file.target_name for file in matching]
+        repeated = {name for name in given if given.count(name) > 1}
         if repeated:
             raise ContractError(f"two profiles of one file give rows of {min(repeated)}")
         if len({_reading(file) for file in matching}) > 1:
             names = " and ".join(file.name for file in matching)
             raise ContractError(f"the profiles {names} of one file read it in different ways")
-        return [Target(records[file.record], file) for file in matching]
+        return [Target(_contract_of(file, records), file) for file in matching]
     folder = PurePosixPath(relative_path).parts[0]
     if folder in records and "/" in relative_path:
         return [Target(records[folder], None)]
@@ -81,6 +113,23 @@ def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Targ
         "no source profile of this food bank takes a file of this name, and its folder is not"
         f" the name of a record ({', '.join(records)})"
     )
+
+
+def _contract_of(profile: FileProfile, records: dict[str, Contract]) -> Contract:
+    """The contract of a record; a lookup is a table of text of its own."""
+    if profile.record is not None:
+        return records[profile.record]
+    columns = tuple(
+        Column(
+            name, "string", "VARCHAR", name, name, name, False, False, False,
+            None, None, None, None, (), None, None,
+        )
+        for name in profile.columns
+    )  # fmt: skip
+    return Contract(
+        profile.target_name, "1.0.0", "One row per key", columns, (), "reference", None, None,
+        (), 0, 0,
+    )  # fmt: skip
 
 
 def _reading(profile: FileProfile) -> tuple[object, ...]:
@@ -95,7 +144,9 @@ def _reading(profile: FileProfile) -> tuple[object, ...]:
 
 
 def _check_profile(profile: FileProfile, records: dict[str, Contract]) -> None:
-    """Refuse a profile under which identifiers of people would be read past `redact`."""
+    """Refuse a profile under which identifiers of people would be read past the redaction."""
+    if profile.record is None:
+        return
     if profile.record not in records:
         raise ContractError(f"profile {profile.name}: no record is called {profile.record!r}")
     derived: set[str] = set()
@@ -110,57 +161,147 @@ def _check_profile(profile: FileProfile, records: dict[str, Contract]) -> None:
             )
 
 
-def _known_columns(table: ParsedTable, target: Target) -> dict[str, str]:
+def make_reading(targets: list[Target]) -> Reading:
+    """How the file of these targets is read, and which names its header has."""
+    target = targets[0]
+    profile = target.profile
+    if profile is None:
+        keys = frozenset(key for key in target.contract.keys if key != "food_bank_id")
+        return Reading(expected=keys, ignores_case=True)
+    expected: set[str] = set()
+    for one in targets:
+        assert one.profile is not None
+        expected |= _required_names(one.profile)
+    return Reading(
+        encoding=profile.encoding,
+        delimiter=profile.delimiter,
+        header_rows=profile.header_rows,
+        skip_rows=profile.skip_rows,
+        sheet=profile.sheet,
+        expected=frozenset(expected),
+    )
+
+
+def _required_names(profile: FileProfile) -> set[str]:
+    """The columns of the file that a profile needs; parts of wide names and joins left out."""
+    derived: set[str] = set()
+    if profile.unpivot:
+        wide = re.compile(profile.unpivot.columns)
+        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
+    if profile.join:
+        derived |= set(profile.join.columns)
+    return _used_names(profile) - derived
+
+
+def _used_names(profile: FileProfile) -> set[str]:
+    used = {*profile.keep_rows, *profile.drop_rows}
+    for name, source in profile.columns.items():
+        if source.template is not None:
+            used |= set(_parts(source.template))
+        elif source.constant is None:
+            used.add(source.source or name)
+    if profile.join:
+        used |= set(profile.join.on)
+    if profile.control:
+        used |= {*profile.control.rows, *profile.control.sums}
+        used |= {profile.control.count} if profile.control.count else set()
+    if profile.sent_at and profile.sent_at.column:
+        used.add(profile.sent_at.column)
+    return used | {one.per for one in profile.adjustments if one.per}
+
+
+def _parts(template: str) -> list[str]:
+    return re.findall(r"\{([^{}]+)\}", template)
+
+
+def _known_columns(names: Iterable[str], target: Target) -> dict[str, str]:
     """Source column -> contract column, for the columns that are used; templates keep names."""
     contract, profile = target.contract, target.profile
     if profile is None:
         accepted = {column.name: column.name for column in contract.columns}
+        accepted[CORRECTS] = CORRECTS
         for column in contract.columns:
             if column.is_mass:
                 stem = column.name.removesuffix("_kg")
                 accepted |= {f"{stem}_quantity": f"{stem}_quantity", f"{stem}_unit": f"{stem}_unit"}
-        known = {name: accepted[name.lower()] for name in table.columns if name.lower() in accepted}
+        known = {name: accepted[name.lower()] for name in names if name.lower() in accepted}
         if len(set(known.values())) < len(known):
             twice = next(name for name in known.values() if list(known.values()).count(name) > 1)
             raise UnreadableError(f"the header names {twice} twice, in capitals and small letters")
         return known
-    used = dict.fromkeys([*profile.keep_rows, *profile.drop_rows], "")
+    used = dict.fromkeys(_used_names(profile), "")
     personal = {column.name for column in contract.columns if column.is_personal}
     # Personal columns last: a source column that is read twice is still an identifier.
     for name, source in sorted(profile.columns.items(), key=lambda entry: entry[0] in personal):
-        if source.source:
-            used[source.source] = name
-        for part in re.findall(r"\{(\w+)\}", source.template or ""):
-            used.setdefault(part, "")
+        if source.template is None and source.constant is None:
+            used[source.source or name] = name
     wide = re.compile(profile.unpivot.columns) if profile.unpivot else None
     return {
-        name: used.get(name, "")
-        for name in table.columns
-        if name in used or (wide and wide.search(name))
+        name: used.get(name, "") for name in names if name in used or (wide and wide.search(name))
     }
+
+
+class Redaction:
+    """Drops the columns that nobody knows and replaces identifiers of people by keyed hashes.
+
+    Made once for a header, applied to each batch. `dropped`: names of the columns that are not
+    kept; `differs`: whether what is kept differs from what was delivered (it is then archived as a
+    table, and the bytes are not kept).
+    """
+
+    def __init__(
+        self, names: list[str], targets: list[Target], pseudonymizer: Pseudonymizer
+    ) -> None:
+        known: dict[str, set[str]] = {}
+        numbers: set[str] = set()
+        for target in targets:
+            columns = {column.name: column for column in target.contract.columns}
+            for name, column in _known_columns(names, target).items():
+                known.setdefault(name, set())
+                found = columns.get(column)
+                if found is not None and found.is_personal:
+                    known[name].add(column)
+                is_number = found is not None and found.logical_type == "number"
+                is_wide = target.profile is not None and target.profile.unpivot is not None
+                if is_number or column.endswith("_quantity") or (is_wide and not column):
+                    numbers.add(name)
+        self.kept = list(known)
+        self.dropped = [name for name in names if name not in known]
+        self._hashed = [name for name, personal in known.items() if personal]
+        self._numbers = frozenset(numbers)
+        self._pseudonymizer = pseudonymizer
+        self._hashes: dict[str, str] = {"": ""}
+        self.differs = bool(self.dropped or self._hashed)
+
+    def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """A batch as it may be written: known columns, hashed identifiers, marks settled."""
+        frame = batch.select([*self.kept, SOURCE_LINE, READ_ERROR])
+        frame = settle_marks(frame, self.kept, self._numbers, READ_ERROR)
+        if not self._hashed:
+            return frame
+        frame = frame.with_columns(self._hash(frame[name]) for name in self._hashed)
+        return frame.with_columns(_withhold_shifted_rows(frame))
+
+    def _hash(self, values: pl.Series) -> pl.Series:
+        for value in values.unique().to_list():
+            if value not in self._hashes:
+                self._hashes[value] = self._hash_one(value)
+        return values.replace_strict(self._hashes, default="", return_dtype=pl.String)
+
+    def _hash_one(self, value: str) -> str:
+        normalised = normalise_identity(value)
+        if _PSEUDONYM.fullmatch(normalised):
+            return normalised.removeprefix(PSEUDONYM_PREFIX)
+        return self._pseudonymizer.hash_identity(normalised) if normalised else ""
 
 
 def redact(
     table: ParsedTable, targets: list[Target], pseudonymizer: Pseudonymizer
 ) -> tuple[ParsedTable, list[str], bool]:
-    """Drop the columns that nobody knows and replace identifiers of people by keyed hashes.
-
-    Returns the table, the names of the dropped columns, and whether it differs from what was
-    delivered (it is then archived as a table, and the bytes are not kept).
-    """
-    known: dict[str, set[str]] = {}
-    for target in targets:
-        personal = {column.name for column in target.contract.columns if column.is_personal}
-        for name, column in _known_columns(table, target).items():
-            known.setdefault(name, set()).update({column} & personal)
-    dropped = [name for name in table.columns if name not in known]
-    hashed = [name for name, personal in known.items() if personal]
-    frame = table.frame.drop(dropped).with_columns(
-        _hash_column(table.frame[name], pseudonymizer.hash_identity) for name in hashed
-    )
-    if hashed:
-        frame = frame.with_columns(_withhold_shifted_rows(frame))
-    return ParsedTable(frame, table.encoding, table.delimiter), dropped, bool(dropped or hashed)
+    """Redact a whole table in memory: the table, the dropped columns, whether it differs."""
+    redaction = Redaction(table.columns, targets, pseudonymizer)
+    frame = redaction.apply(table.frame)
+    return replace(table, frame=frame), redaction.dropped, redaction.differs
 
 
 def _withhold_shifted_rows(frame: pl.DataFrame) -> list[pl.Expr]:
@@ -175,45 +316,194 @@ def _withhold_shifted_rows(frame: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def _hash_column(values: pl.Series, hash_identity: Callable[[str], str]) -> pl.Series:
-    distinct = values.unique().to_list()
-    hashes = {value: hash_identity(normalise_identity(value)) for value in distinct if value}
-    hashes = {value: hashed for value, hashed in hashes.items() if normalise_identity(value)}
-    return values.replace_strict(hashes, default="", return_dtype=pl.String)
-
-
 def normalise_identity(value: str) -> str:
     """One spelling per identifier: NFC, trimmed, without the zeros that spreadsheets lose."""
     trimmed = unicodedata.normalize("NFC", value).strip()
     return trimmed.lstrip("0") or "0" if trimmed.isdecimal() else trimmed
 
 
-def map_rows(table: ParsedTable, target: Target, food_bank_id: str) -> MappedRows:
+@dataclass
+class Staged:
+    """A redacted table that can be read batch by batch, more than once.
+
+    `last_column`: the last column of the file, empty where it was not kept; `unterminated_line`:
+    the number of a last line without line end.
+    """
+
+    columns: list[str]
+    batches: Callable[[], Iterable[pl.DataFrame]]
+    last_column: str = ""
+    unterminated_line: int | None = None
+
+    @classmethod
+    def of(cls, table: ParsedTable) -> Staged:
+        """A table in memory."""
+        return cls(
+            table.columns,
+            lambda: [table.frame],
+            table.columns[-1] if table.columns else "",
+            table.unterminated_line,
+        )
+
+
+@dataclass
+class _Evidence:
+    """What all batches of a file show together."""
+
+    separators: set[numbers.Separator] = field(default_factory=set)
+    orders: set[dates.Order] = field(default_factory=set)
+    needs_writing: bool = False
+    last_shapes: set[str] = field(default_factory=set)
+    last_decimals: set[int] = field(default_factory=set)
+    filtered: int = 0
+    controls: list[dict[str, str]] = field(default_factory=list)
+    sums: dict[str, dict[str, int]] = field(default_factory=dict)
+    rows: int = 0
+    sent_at: set[str] = field(default_factory=set)
+
+    def decide_separator(self, declared: numbers.Separator | None) -> numbers.Separator | None:
+        evident = next(iter(self.separators)) if len(self.separators) == 1 else None
+        return declared or evident
+
+    def decide_order(self, declared: dates.Order | None) -> dates.Order | None:
+        return declared or (next(iter(self.orders)) if len(self.orders) == 1 else None)
+
+
+def map_rows(
+    staged: Staged,
+    target: Target,
+    food_bank_id: str,
+    *,
+    timezone: str = "Europe/Paris",
+    lookups: Mapping[str, pl.DataFrame] | None = None,
+    spill: Path | None = None,
+) -> MappedRows:
     """Give a redacted table the columns of the record.
 
-    Raises UnreadableError where key columns are missing or rows are another food bank's.
+    `lookups`: tables for joins, by name; `spill`: the file that takes the rows where they are too
+    many for memory. Raises UnreadableError where key columns are missing, rows are another food
+    bank's, or the control totals of the file are not those of its rows.
     """
     contract, profile = target.contract, target.profile
-    known = _known_columns(table, target)
-    if profile is None:
-        frame = table.frame.rename(known).with_columns(
-            pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN)
-        )
-        filtered = 0
-    else:
-        frame, filtered = _apply_profile(table, profile, contract)
-    numbers = [
-        name
-        for name in frame.columns
-        if name.endswith("_quantity")
-        or (name in {c.name for c in contract.columns if c.logical_type in ("number", "integer")})
-    ]
-    frame = read_numbers(frame, numbers, profile.decimal if profile else None)
-    frame = _check_food_bank(frame, food_bank_id)
-    missing = [key for key in contract.keys if key not in frame.columns]
+    evidence = _Evidence()
+    typed = _TypedColumns(contract, profile)
+    first = Spool(spill.with_suffix(".first") if spill else None)
+    for batch in staged.batches():
+        frame = _map_batch(batch, staged, target, food_bank_id, lookups or {}, evidence)
+        typed.collect(frame, evidence)
+        _collect_shapes(frame, staged, target, evidence)
+        first.write(frame)
+    if first.columns is None:
+        empty = _map_batch(_empty(staged), staged, target, food_bank_id, lookups or {}, evidence)
+        first.write(empty)
+    first.close()
+    assert first.columns is not None
+    missing = [key for key in contract.keys if key not in first.columns]
     if missing:
         raise UnreadableError(f"the key column {', '.join(missing)} of {contract.name} is missing")
-    return MappedRows(contract, frame, filtered)
+    if profile and profile.control:
+        _check_control(profile.control, evidence, evidence.decide_separator(profile.decimal))
+    needs_more = staged.unterminated_line is not None or (profile and profile.adjustments)
+    if not (evidence.needs_writing or needs_more):
+        spool = first
+    else:
+        spool = Spool(spill)
+        for frame in first.batches():
+            frame = typed.write(frame, evidence)
+            for adjustment in profile.adjustments if profile else ():
+                frame = _adjust(frame, adjustment, contract, evidence)
+            spool.write(_note_cut_line(frame, staged, target, evidence))
+        spool.close()
+        first.remove()
+    sent_at = _read_sent_at(profile, evidence, timezone)
+    columns = tuple(name for name in spool.columns or () if not name.startswith("_"))
+    return MappedRows(
+        contract, spool, spool.rows, evidence.rows, evidence.filtered, sent_at, columns
+    )
+
+
+def _empty(staged: Staged) -> pl.DataFrame:
+    schema = {
+        **dict.fromkeys(staged.columns, pl.String()),
+        SOURCE_LINE: pl.Int64(),
+        READ_ERROR: pl.String(),
+    }
+    return pl.DataFrame(schema=schema)
+
+
+class _TypedColumns:
+    """The columns of a record that hold numbers and days, and how a profile says they are read."""
+
+    def __init__(self, contract: Contract, profile: FileProfile | None) -> None:
+        self._decimal = profile.decimal if profile else None
+        self._order = profile.date_order if profile else None
+        self._numbers = {
+            c.name for c in contract.columns if c.logical_type in ("number", "integer")
+        }
+        declared = {
+            name
+            for name, source in (profile.columns.items() if profile else ())
+            if source.date_format
+        }
+        self._kinds: dict[str, dates.Kind] = {
+            column.name: _kind_of(column)
+            for column in contract.columns
+            if column.logical_type in ("date", "timestamp") and column.name not in declared
+        }
+
+    def _find(self, frame: pl.DataFrame) -> tuple[list[str], dict[str, dates.Kind]]:
+        found = [
+            name for name in frame.columns if name.endswith("_quantity") or name in self._numbers
+        ]
+        return found, {name: kind for name, kind in self._kinds.items() if name in frame.columns}
+
+    def collect(self, frame: pl.DataFrame, evidence: _Evidence) -> None:
+        """Note what a batch shows."""
+        names, kinds = self._find(frame)
+        readable = frame.filter(pl.col(READ_ERROR).is_null())
+        if self._decimal == "," or numbers.needs_reading(frame, names):
+            evidence.needs_writing = True
+            evidence.separators |= numbers.show_separators(readable, names)
+        if dates.needs_reading(frame, kinds):
+            evidence.needs_writing = True
+            evidence.orders |= dates.show_orders(readable, kinds)
+
+    def write(self, frame: pl.DataFrame, evidence: _Evidence) -> pl.DataFrame:
+        """Write numbers and days in one way, as the whole file shows."""
+        names, kinds = self._find(frame)
+        separator = evidence.decide_separator(self._decimal)
+        frame = numbers.write_numbers(frame, names, separator, self._decimal is not None)
+        return dates.write_dates(frame, kinds, evidence.decide_order(self._order))
+
+
+def _kind_of(column: Column) -> dates.Kind:
+    if column.logical_type == "timestamp":
+        return "timestamp"
+    return "month" if column.name == "month" else "date"
+
+
+def _map_batch(
+    batch: pl.DataFrame,
+    staged: Staged,
+    target: Target,
+    food_bank_id: str,
+    lookups: Mapping[str, pl.DataFrame],
+    evidence: _Evidence,
+) -> pl.DataFrame:
+    if target.profile is None:
+        evidence.rows += batch.height
+        frame = batch.rename(_known_columns(staged.columns, target)).with_columns(
+            pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN),
+            pl.lit(None, dtype=pl.String).alias(ADJUSTMENT),
+        )
+        if CORRECTS not in frame.columns:
+            frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(CORRECTS))
+    else:
+        frame = _apply_profile(batch, target.profile, target.contract, lookups, evidence)
+    if target.lookup is None:
+        frame = _check_food_bank(frame, food_bank_id)
+    technical = [name for name in frame.columns if name in TECHNICAL]
+    return frame.select(pl.exclude(technical), *technical)
 
 
 def _check_food_bank(frame: pl.DataFrame, food_bank_id: str) -> pl.DataFrame:
@@ -232,30 +522,310 @@ def _check_food_bank(frame: pl.DataFrame, food_bank_id: str) -> pl.DataFrame:
     return frame
 
 
+def _holds(name: str, values: list[str]) -> pl.Expr:
+    return pl.col(name).str.strip_chars().is_in(values)
+
+
 def _apply_profile(
-    table: ParsedTable, profile: FileProfile, contract: Contract
-) -> tuple[pl.DataFrame, int]:
-    frame = table.frame
+    frame: pl.DataFrame,
+    profile: FileProfile,
+    contract: Contract,
+    lookups: Mapping[str, pl.DataFrame],
+    evidence: _Evidence,
+) -> pl.DataFrame:
     before = frame.height
-    for name in [*profile.keep_rows, *profile.drop_rows]:
+    control = profile.control
+    for name in [*profile.keep_rows, *profile.drop_rows, *(control.rows if control else {})]:
         if name not in frame.columns:
             raise UnreadableError(f"the column {name!r}, which says which rows count, is missing")
+    if control:
+        frame = _take_controls(frame, control, evidence)
     for name, values in profile.keep_rows.items():
-        frame = frame.filter(pl.col(name).str.strip_chars().is_in(values))
+        frame = frame.filter(_holds(name, values))
     for name, values in profile.drop_rows.items():
-        frame = frame.filter(~pl.col(name).str.strip_chars().is_in(values))
-    filtered = before - frame.height
+        frame = frame.filter(~_holds(name, values))
+    evidence.filtered += before - frame.height
+    evidence.rows += frame.height
+    _collect_sums(frame, profile, evidence)
+    if profile.join:
+        frame = _join(frame, profile, lookups)
     frame = (
         _unpivot(frame, profile)
         if profile.unpivot
         else frame.with_columns(pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN))
     )
-    dates = {column.name for column in contract.columns if column.logical_type == "date"}
+    kinds = {column.name: column.logical_type == "date" for column in contract.columns}
     columns = [
-        _column_expression(name, source, frame.columns, name in dates).alias(name)
+        _column_expression(name, source, frame.columns, kinds.get(name, False)).alias(name)
         for name, source in profile.columns.items()
     ]
-    return frame.select(*columns, SOURCE_LINE, SOURCE_COLUMN, READ_ERROR), filtered
+    pers = [
+        pl.col(one.per).alias(f"_per_{number}")
+        for number, one in enumerate(profile.adjustments)
+        if one.per
+    ]
+    return frame.select(
+        *columns,
+        SOURCE_LINE,
+        SOURCE_COLUMN,
+        READ_ERROR,
+        pl.lit(None, dtype=pl.String).alias(ADJUSTMENT),
+        pl.lit(None, dtype=pl.String).alias(CORRECTS),
+        *pers,
+    )
+
+
+def _take_controls(frame: pl.DataFrame, control: Control, evidence: _Evidence) -> pl.DataFrame:
+    is_control = pl.all_horizontal(_holds(name, values) for name, values in control.rows.items())
+    names = [*control.sums, *([control.count] if control.count else [])]
+    for name in names:
+        if name not in frame.columns:
+            raise UnreadableError(f"the column {name!r} of the control totals is missing")
+    evidence.controls += frame.filter(is_control).select(names).to_dicts()
+    return frame.filter(~is_control)
+
+
+def _collect_sums(frame: pl.DataFrame, profile: FileProfile, evidence: _Evidence) -> None:
+    for name in profile.control.sums if profile.control else ():
+        counted = evidence.sums.setdefault(name, {})
+        for cell, count in frame[name].value_counts().iter_rows():
+            counted[cell] = counted.get(cell, 0) + count
+    if profile.sent_at and profile.sent_at.column:
+        if profile.sent_at.column not in frame.columns:
+            raise UnreadableError(f"the column {profile.sent_at.column!r} (sent_at) is missing")
+        evidence.sent_at |= set(frame[profile.sent_at.column].unique().to_list())
+
+
+def _check_control(
+    control: Control, evidence: _Evidence, separator: numbers.Separator | None
+) -> None:
+    """Raise UnreadableError unless the totals that a file carries are those of its rows."""
+    if len(evidence.controls) != 1:
+        raise UnreadableError(
+            f"the file has {len(evidence.controls)} lines of control totals where its source"
+            " profile says one: it was cut, or holds two exports"
+        )
+    [line] = evidence.controls
+
+    def read(cell: str) -> Decimal | None:
+        readings = numbers.list_readings(cell)
+        distinct = set(readings.values())
+        chosen = distinct.pop() if len(distinct) == 1 else readings.get(separator or ".")
+        return Decimal(chosen) if chosen else None
+
+    for name in control.sums:
+        total = read(line[name])
+        found: Decimal = sum(
+            (
+                count * (read(cell) or Decimal(0))
+                for cell, count in evidence.sums.get(name, {}).items()
+            ),
+            Decimal(0),
+        )
+        if total is None or total != found:
+            raise UnreadableError(
+                f"the total line says {line[name].strip() or 'nothing'} for {name!r}, its lines add"
+                f" up to {found.normalize():f}: the file was cut or changed; export it again"
+            )
+    if control.count:
+        count = read(line[control.count])
+        if count != evidence.rows:
+            raise UnreadableError(
+                f"the total line says {line[control.count].strip() or 'nothing'} lines, the file"
+                f" has {evidence.rows}: it was cut or changed; export it again"
+            )
+
+
+def _join(
+    frame: pl.DataFrame, profile: FileProfile, lookups: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Take over columns of a lookup by its key; a row without its line there is held back."""
+    assert profile.join is not None
+    join = profile.join
+    for name in join.on:
+        if name not in frame.columns:
+            raise UnreadableError(
+                f"the column {name!r}, by which {join.lookup!r} is found, is missing"
+            )
+    twice = [name for name in join.columns if name in frame.columns]
+    if twice:
+        raise ContractError(f"profile {profile.name}: {twice[0]!r} is a column of both files")
+    keys = list(join.on.values())
+    other = lookups.get(join.lookup)
+    if other is None:
+        other = pl.DataFrame(schema=dict.fromkeys([*keys, *join.columns], pl.String()))
+    for name in [*keys, *join.columns]:
+        if name not in other.columns:
+            raise ContractError(
+                f"profile {profile.name}: the lookup {join.lookup!r} has no column {name!r}"
+            )
+    here = [f"_key_{number}" for number, _ in enumerate(keys)]
+    frame = frame.with_columns(
+        pl.col(name).str.strip_chars().alias(key) for name, key in zip(join.on, here, strict=True)
+    )
+    other = other.select(
+        *(pl.col(name).str.strip_chars().alias(key) for name, key in zip(keys, here, strict=True)),
+        *join.columns,
+        pl.lit(True).alias("_found"),
+    ).unique(here, keep="last", maintain_order=True)
+    frame = frame.join(other, on=here, how="left", maintain_order="left")
+    # Braces would be taken for places of the format.
+    lookup, named = (
+        text.replace("{", "").replace("}", "") for text in (join.lookup, ", ".join(join.on))
+    )
+    absent = pl.when(pl.col("_found").is_null()).then(
+        pl.format(
+            f"no line of {lookup!r} has the key {{}} ({named})",
+            pl.concat_str(here, separator="|"),
+        )
+    )
+    return frame.with_columns(
+        pl.coalesce(READ_ERROR, absent).alias(READ_ERROR), pl.col(join.columns).fill_null("")
+    ).drop([*here, "_found"])
+
+
+def _adjust(
+    frame: pl.DataFrame, adjustment: Adjustment, contract: Contract, evidence: _Evidence
+) -> pl.DataFrame:
+    """Add a dated adjustment to the rows that it is for, and note how much was added."""
+    column = adjustment.column
+    applies = pl.lit(True)
+    for name, values in adjustment.where.items():
+        applies = applies & _holds(name, values)
+    if contract.date_column and (adjustment.first_day or adjustment.last_day):
+        day = pl.col(contract.date_column).str.slice(0, 10)
+        applies = applies & day.str.contains(r"^\d{4}-\d{2}-\d{2}$")
+        if adjustment.first_day:
+            applies = applies & (day >= adjustment.first_day.isoformat())
+        if adjustment.last_day:
+            applies = applies & (day <= adjustment.last_day.isoformat())
+    number = pl.Decimal(38, 6)
+    amount: pl.Expr = pl.lit(adjustment.add).cast(number)
+    per = [name for name in frame.columns if name.startswith("_per_")]
+    if adjustment.per:
+        name = per[0]
+        frame = numbers.write_numbers(frame, [name], evidence.decide_separator(None), False)
+        units = pl.col(name).str.strip_chars().cast(number, strict=False)
+        lacking = applies & units.is_null()
+        reason = pl.format(
+            f"{adjustment.per}: no number, by which {column} is adjusted ({{}})", name
+        )
+        frame = frame.with_columns(
+            pl.coalesce(READ_ERROR, pl.when(lacking).then(reason)).alias(READ_ERROR)
+        )
+        amount = (units * amount).cast(number)
+        frame = frame.with_columns(amount.alias("_amount")).drop(name)
+        amount = pl.col("_amount")
+    written = pl.col(column).str.strip_chars().cast(number, strict=False)
+    frame = frame.with_columns(
+        pl.when(applies & written.is_not_null() & amount.is_not_null()).then(amount).alias("_added")
+    )
+    before = pl.col(ADJUSTMENT).cast(number, strict=False).fill_null(0)
+    is_added = pl.col("_added").is_not_null()
+    frame = frame.with_columns(
+        pl.when(is_added)
+        .then((written + pl.col("_added")).cast(number).cast(pl.String))
+        .otherwise(pl.col(column))
+        .alias(column),
+        pl.when(is_added)
+        .then((before + pl.col("_added")).cast(number).cast(pl.String))
+        .otherwise(pl.col(ADJUSTMENT))
+        .alias(ADJUSTMENT),
+    )
+    return frame.drop("_added", "_amount", strict=False)
+
+
+def _fed_by(staged: Staged, target: Target) -> list[str]:
+    """The columns of the record that the last column of the file feeds."""
+    name, profile = staged.last_column, target.profile
+    if not name:
+        return []
+    if profile is None:
+        found = _known_columns(staged.columns, target).get(name)
+        return [found] if found else []
+    fed = [
+        column
+        for column, source in profile.columns.items()
+        if (source.source or column) == name or name in _parts(source.template or "")
+    ]
+    if profile.unpivot and re.search(profile.unpivot.columns, name):
+        value = profile.unpivot.value
+        fed += [column for column, source in profile.columns.items() if source.source == value]
+    return fed
+
+
+def _collect_shapes(
+    frame: pl.DataFrame, staged: Staged, target: Target, evidence: _Evidence
+) -> None:
+    if staged.unterminated_line is None:
+        return
+    others = frame.filter(pl.col(SOURCE_LINE) != staged.unterminated_line)
+    for name in _fed_by(staged, target):
+        for cell in others[name].unique().to_list() if name in others.columns else ():
+            text = (cell or "").strip()
+            evidence.last_shapes.add(re.sub(r"\d", "9", text))
+            decimals = re.search(r"[.,](\d+)$", text)
+            evidence.last_decimals.add(len(decimals[1]) if decimals else 0)
+
+
+def _is_whole(text: str, column: Column | None, evidence: _Evidence) -> bool:
+    """Whether the last cell of a file without a last line end shows that nothing is cut off it."""
+    if not text:
+        return evidence.last_shapes == {""}
+    if column is not None and column.codes:
+        longer = [code for code in column.codes if code != text and code.startswith(text)]
+        return text in column.codes and not longer
+    if column is not None and column.logical_type == "boolean":
+        return evidence.last_shapes <= {"true", "false", "oui", "non", "9", "", "yes", "no"}
+    if column is not None and column.logical_type in ("date", "timestamp"):
+        return evidence.last_shapes - {""} == {re.sub(r"\d", "9", text)}
+    decimals = re.search(r"[.,](\d+)$", text)
+    if column is not None and column.logical_type in ("number", "integer") and decimals:
+        return evidence.last_decimals == {len(decimals[1])}
+    return False
+
+
+def _note_cut_line(
+    frame: pl.DataFrame, staged: Staged, target: Target, evidence: _Evidence
+) -> pl.DataFrame:
+    """Hold back a last line without line end, unless its last cell shows that it is whole."""
+    if staged.unterminated_line is None:
+        return frame
+    if target.profile is not None and target.profile.ends_without_newline:
+        return frame
+    columns = {column.name: column for column in target.contract.columns}
+    is_last = pl.col(SOURCE_LINE) == staged.unterminated_line
+    last = frame.filter(is_last)
+    for name in _fed_by(staged, target) if last.height else ():
+        cells = last[name].to_list() if name in last.columns else []
+        if not all(_is_whole((cell or "").strip(), columns.get(name), evidence) for cell in cells):
+            reason = "the file ends without a line end: its last line may be cut"
+            noted = pl.coalesce(READ_ERROR, pl.when(is_last).then(pl.lit(reason)))
+            return frame.with_columns(noted.alias(READ_ERROR))
+    return frame
+
+
+def _read_sent_at(
+    profile: FileProfile | None, evidence: _Evidence, timezone: str
+) -> datetime | None:
+    if profile is None or profile.sent_at is None:
+        return None
+    moments = [
+        moment
+        for cell in evidence.sent_at
+        if (moment := read_stamp(cell, profile.sent_at.date_format, timezone))
+    ]
+    return max(moments, default=None)
+
+
+def read_stamp(text: str, date_format: str, timezone: str) -> datetime | None:
+    """A moment as a profile writes it, in UTC; local to `timezone` where it has no offset."""
+    try:
+        moment = datetime.strptime(text.strip(), date_format)  # noqa: DTZ007
+    except ValueError:
+        return None
+    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+    return local.astimezone(UTC)
 
 
 def _unpivot(frame: pl.DataFrame, profile: FileProfile) -> pl.DataFrame:
@@ -284,17 +854,21 @@ def _column_expression(
     name: str, source: ColumnSource, available: list[str], is_date: bool
 ) -> pl.Expr:
     if source.constant is not None:
-        return pl.lit(source.constant)
-    if source.template is not None:
-        parts = re.split(r"\{(\w+)\}", source.template)
+        expression: pl.Expr = pl.lit(source.constant)
+    elif source.template is not None:
+        parts = re.split(r"\{([^{}]+)\}", source.template)
         for part in parts[1::2]:
             _require_column(name, part, available)
-        return pl.concat_str(
+        expression = pl.concat_str(
             pl.col(part).str.strip_chars() if number % 2 else pl.lit(part)
             for number, part in enumerate(parts)
         )
-    _require_column(name, source.source or name, available)
-    expression = pl.col(source.source or name).str.strip_chars()
+    else:
+        _require_column(name, source.source or name, available)
+        expression = pl.col(source.source or name).str.strip_chars()
+    if source.extract is not None:
+        # What the expression does not fit stays as it is, for a rule to hold it back.
+        expression = pl.coalesce(expression.str.extract(source.extract), expression)
     if source.values is not None:
         if source.otherwise is not None:
             other: pl.Expr = (
@@ -303,7 +877,12 @@ def _column_expression(
         else:
             other = expression
         expression = expression.replace_strict(source.values, default=other, return_dtype=pl.String)
-    if source.date_format is not None:
+    if source.date_format in ("excel", "excel_1904"):
+        system = source.date_format
+        expression = expression.map_elements(
+            lambda cell: dates.read_serial(cell, system) or cell, return_dtype=pl.String
+        )
+    elif source.date_format is not None:
         expression = _read_moment(expression, source.date_format, is_date)
     return expression
 

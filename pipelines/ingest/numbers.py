@@ -51,16 +51,32 @@ def list_readings(cell: str) -> dict[Separator, str]:
     return readings
 
 
-def read_numbers(frame: pl.DataFrame, names: list[str], declared: Separator | None) -> pl.DataFrame:
+def needs_reading(frame: pl.DataFrame, names: list[str]) -> bool:
+    """Whether some cell of these columns is written with more than digits and one point."""
+    return any(frame[name].str.contains(_NEEDS_READING).any() for name in names)
+
+
+def show_separators(frame: pl.DataFrame, names: list[str]) -> set[Separator]:
+    """Decimal separators under which alone some cell is a number: how the file writes them."""
+    shown: set[Separator] = set()
+    for name in names:
+        for cell in frame[name].unique().to_list():
+            readings = list_readings(cell) if cell else {}
+            if len(readings) == 1:
+                shown |= set(readings)
+    return shown
+
+
+def write_numbers(
+    frame: pl.DataFrame, names: list[str], decided: Separator | None, is_declared: bool
+) -> pl.DataFrame:
     """Write the numbers of the columns `names` with a decimal point and without thousands.
 
-    `declared`: the decimal separator by the source profile. What is no number, or a number only
-    under the other separator, stays as it was written; a row with a number that nothing decides
-    gets a `_read_error`.
+    `decided`: the decimal separator by the source profile (`is_declared`) or by evidence over the
+    whole file. What is no number, or a number only under the other separator, stays as it was
+    written; a row with a number that nothing decides gets a `_read_error`.
     """
-    if declared != "," and not any(
-        frame[name].str.contains(_NEEDS_READING).any() for name in names
-    ):
+    if not (is_declared and decided == ",") and not needs_reading(frame, names):
         return frame
     readings = {
         cell: list_readings(cell)
@@ -68,12 +84,10 @@ def read_numbers(frame: pl.DataFrame, names: list[str], declared: Separator | No
         for cell in frame[name].unique().to_list()
         if cell
     }
-    shown = {next(iter(found)) for found in readings.values() if len(found) == 1}
-    decided = declared or (shown.pop() if len(shown) == 1 else None)
     values: dict[str, str] = {}
     undecided: dict[str, str] = {}
     for cell, found in readings.items():
-        if len(set(found.values())) == 1 and (decided in found or not declared):
+        if len(set(found.values())) == 1 and (decided in found or not is_declared):
             values[cell] = next(iter(found.values()))
         elif decided in found:
             values[cell] = found[decided]
@@ -85,6 +99,13 @@ def read_numbers(frame: pl.DataFrame, names: list[str], declared: Separator | No
         for name in names
         if values
     )
+
+
+def read_numbers(frame: pl.DataFrame, names: list[str], declared: Separator | None) -> pl.DataFrame:
+    """`write_numbers` of a whole file in one frame, decided by `declared` or by its numbers."""
+    shown = show_separators(frame, names) if needs_reading(frame, names) else set()
+    evident = next(iter(shown)) if len(shown) == 1 else None
+    return write_numbers(frame, names, declared or evident, declared is not None)
 
 
 def _note_undecided(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.publish.draft import AUDIENCE, DraftedMart, draft_folder, hash_file
+from pipelines.publish.draft import AUDIENCE, DraftedMart, draft_folder
 from pipelines.settings import Settings
-from pipelines.store import write_json
+from pipelines.store import hash_file, write_json
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ bytes for the same rows. It becomes a publication in `pointer`.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +52,6 @@ def _export(connection: duckdb.DuckDBPyConnection, contract: Contract, path: Pat
     table = connection.execute(f'select * from "{contract.name}" order by {order}').to_arrow_table()
     pq.write_table(table, path, compression="zstd", row_group_size=100_000)
     return int(table.num_rows)
-
-
-def hash_file(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_drafted(settings: Settings, publication_id: str, mart: str) -> pl.DataFrame:

@@ -19,9 +19,9 @@ import polars as pl
 
 from data_contracts.publications import read_pointer
 from pipelines.publish.audit import read_audit
-from pipelines.publish.draft import AUDIENCE, draft_folder, hash_file
+from pipelines.publish.draft import AUDIENCE, draft_folder
 from pipelines.settings import Settings
-from pipelines.store import require_epoch, sync_folder, write_json
+from pipelines.store import hash_file, require_epoch, sync_folder, write_json
 
 
 class AuditError(Exception):

@@ -83,21 +83,32 @@ def _check_rules(path: Path, contract: Contract) -> None:
     typed = (
         f"with typed as (select cells.*, {compiled.select_typed} from (select {cells},"
         " null::VARCHAR as _delivery_id, null::VARCHAR as _read_error) as cells,"
-        f" (select {factors}) as factors) select "
+        f" (select {factors}) as factors)"
     )
+    if compiled.headers:
+        typed += f", inconsistent as ({compiled.select_inconsistent('typed')})"
+    typed += " select "
+    source = "typed"
+    if compiled.headers:
+        source += " " + compiled.join_inconsistent("typed")
     with duckdb.connect() as connection:
         try:
-            connection.execute(f"{typed}{', '.join(r.broken for r in compiled.rules)} from typed")
+            broken = ", ".join(rule.broken for rule in compiled.rules)
+            connection.execute(f"{typed}{broken} from {source}")
         except duckdb.Error:
-            _find_wrong_rule(connection, path, typed, compiled)
+            _find_wrong_rule(connection, path, typed, source, compiled)
 
 
 def _find_wrong_rule(
-    connection: duckdb.DuckDBPyConnection, path: Path, typed: str, compiled: CompiledContract
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    typed: str,
+    source: str,
+    compiled: CompiledContract,
 ) -> None:
     for rule in compiled.rules:
         try:
-            connection.execute(f"{typed}{rule.broken} from typed")
+            connection.execute(f"{typed}{rule.broken} from {source}")
         except duckdb.Error as error:
             raise ContractError(f"{path.name}: rule {rule.name}: {error}") from error
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from data_contracts.loader import Contract, load_records
 from pipelines.quality.rules import (
     CompiledContract,
+    Rule,
     cell_name,
     compile_contract,
     list_typed_columns,
@@ -26,13 +27,22 @@ from pipelines.quality.rules import (
     quote_text,
     reporting_date_name,
 )
-from pipelines.store import QuarantinedRow, RecordOutcome, write_atomically, write_json
+from pipelines.store import (
+    QuarantinedRow,
+    RecordOutcome,
+    hash_file,
+    reach,
+    write_atomically,
+    write_json,
+)
 
 DEFAULT_TIMEZONE = "Europe/Paris"
 SHAPE_RULES = ("type", "code", "pattern", "max_length", "unit_factor")
 
 
-CELL_COLUMNS = "_delivery_id, _source_line, _source_column, _read_error"
+CELL_COLUMNS = (
+    "_delivery_id", "_source_line", "_source_column", "_read_error", "_adjustment", "_corrects",
+)  # fmt: skip
 TECHNICAL_COLUMNS = {
     "_food_bank_id": "VARCHAR",
     "_record": "VARCHAR",
@@ -44,7 +54,12 @@ TECHNICAL_COLUMNS = {
     "_received_at": "TIMESTAMP",
     "_sent_at": "TIMESTAMP",
     "_arrival_no": "BIGINT",
+    "_adjustment": "DECIMAL(18,6)",
 }
+
+
+# Counts the sets of technical columns there have been.
+SCHEMA_NUMBER = 2
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class FoodBankContext:
 def write_empty_tables(connection: duckdb.DuckDBPyConnection, accepted: Path) -> None:
     """Give every record a Parquet file of no rows, so that its columns are always known."""
     for contract in load_records().values():
-        stamp = accepted / contract.name / f"_schema-{contract.version}.json"
+        stamp = accepted / contract.name / f"_schema-{contract.version}-{SCHEMA_NUMBER}.json"
         if stamp.exists():
             continue
         columns = {**list_typed_columns(contract), **TECHNICAL_COLUMNS}
@@ -113,14 +128,34 @@ def read_context(
 
 @dataclass(frozen=True)
 class DeliveredRows:
-    """The rows of one record in one delivery, as text.
+    """The rows of one record in one delivery, as text: in memory, or in a Parquet file.
 
-    `cells` has `_source_line`, `_source_column` and `_read_error` beside the columns.
+    `cells` has the columns of CELL_COLUMNS but the delivery beside the record's. `lines`: lines of
+    the file that these rows come from.
     """
 
     origin: Origin
-    cells: pl.DataFrame
+    cells: pl.DataFrame | Path
     rows_filtered: int = 0
+    lines: int = 0
+    stream: str = "own columns"
+    replaces: str = "rows"
+
+    @property
+    def rows(self) -> int:
+        if isinstance(self.cells, Path):
+            return int(pq.read_metadata(self.cells).num_rows)
+        return self.cells.height
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """The outcome of one record of one delivery, the rows held back, and the numbers of rows held
+    back earlier that its accepted rows correct by name."""
+
+    outcome: RecordOutcome
+    held_back: Sequence[QuarantinedRow]
+    released: Sequence[int] = ()
 
 
 def judge_rows(
@@ -130,51 +165,86 @@ def judge_rows(
     context: FoodBankContext,
     accepted: Path,
     today: date,
-) -> list[tuple[RecordOutcome, list[QuarantinedRow]]]:
+    ending: str = "",
+) -> list[JudgedRows]:
     """Judge deliveries of one record, of one food bank, with the same columns, in one pass.
 
-    Writes the accepted rows, one file a delivery. Gives for each delivery its outcome and the rows
-    held back; accepted and held back add up to the rows given.
+    Writes the accepted rows, one file a delivery (`ending` before its suffix). Gives for each
+    delivery its outcome and the rows held back; accepted and held back add up to the rows given,
+    and so do their grams.
     """
-    cells = pl.concat(
-        rows.cells.with_columns(pl.lit(rows.origin.delivery_id).alias("_delivery_id"))
-        for rows in batch
-    )
-    columns = [column for column in cells.columns if not column.startswith("_")]
+    columns = _register(connection, batch)
     compiled = compile_contract(contract, columns, context.timezone, today.isoformat())
-    connection.register("delivered", cells.to_arrow())
     connection.register("factors", context.factors.to_arrow())
     connection.execute(_judging_sql(compiled, columns))
-    connection.unregister("delivered")
     connection.unregister("factors")
+    connection.execute("drop view if exists delivered")
     profiles = _profile(connection, contract)
-    held_back = _explain(connection, compiled, columns)
+    held_back = _explain(connection, compiled)
+    released = _find_released(connection)
+    reach("judge.mapped")
     results = []
     for rows in batch:
         delivery_id = rows.origin.delivery_id
-        profile = profiles.get(delivery_id, {"rows": 0})
-        grams = profile.pop("grams", 0 if contract.measure else None)
-        path = accepted_path(accepted, contract, rows.origin)
+        own = held_back.get(delivery_id, [])
+        counted = profiles.get(delivery_id, {"rows": 0, "grams": 0, "all_grams": 0})
+        profile = {name: value for name, value in counted.items() if "grams" not in name}
+        path = accepted_path(accepted, contract, rows.origin, ending)
         path.unlink(missing_ok=True)
+        files = {}
         if profile["rows"]:
             _write_accepted(connection, compiled, rows.origin, path)
+            files[path.name] = hash_file(path)
+        reach("judge.accepted_written")
+        has_measure = contract.measure is not None
         outcome = RecordOutcome(
             record=contract.name,
             contract_version=contract.version,
-            rows_delivered=rows.cells.height,
+            rows_delivered=rows.rows,
             rows_filtered=rows.rows_filtered,
             rows_accepted=profile["rows"],
-            rows_quarantined=len(held_back.get(delivery_id, [])),
-            grams_accepted=grams,
+            rows_quarantined=len(own),
+            grams_accepted=counted["grams"] if has_measure else None,
+            grams_delivered=counted["all_grams"] if has_measure else None,
+            grams_quarantined=sum(row.grams or 0 for row in own) if has_measure else None,
             profile=profile,
+            lines_mapped=rows.lines,
+            stream=rows.stream,
+            replaces=rows.replaces,
+            files=files,
         )
-        results.append((outcome, held_back.get(delivery_id, [])))
+        results.append(JudgedRows(outcome, own, released.get(delivery_id, [])))
+    connection.execute("drop table judged")
     return results
 
 
-def accepted_path(accepted: Path, contract: Contract, origin: Origin) -> Path:
+def _register(connection: duckdb.DuckDBPyConnection, batch: Sequence[DeliveredRows]) -> list[str]:
+    """Make the view `delivered` of a batch; give the columns of the record that it has."""
+    frames = [
+        rows.cells.with_columns(pl.lit(rows.origin.delivery_id).alias("_delivery_id"))
+        for rows in batch
+        if isinstance(rows.cells, pl.DataFrame)
+    ]
+    parts = [
+        f"select *, {quote_text(rows.origin.delivery_id)} as _delivery_id"
+        f" from read_parquet({quote_text(str(rows.cells))})"
+        for rows in batch
+        if isinstance(rows.cells, Path)
+    ]
+    if frames:
+        connection.register("delivered_frames", pl.concat(frames).to_arrow())
+        parts.append("select * from delivered_frames")
+    connection.execute(
+        f"create or replace temp view delivered as {' union all by name '.join(parts)}"
+    )
+    described = connection.execute("describe delivered").fetchall()
+    return [str(row[0]) for row in described if not str(row[0]).startswith("_")]
+
+
+def accepted_path(accepted: Path, contract: Contract, origin: Origin, ending: str = "") -> Path:
     """Where the accepted rows of one record of one delivery lie."""
-    return accepted / contract.name / f"{origin.food_bank_id}-{origin.delivery_id}.parquet"
+    name = f"{origin.food_bank_id}-{origin.delivery_id}{ending}.parquet"
+    return accepted / contract.name / name
 
 
 def count_accepted(accepted: Path, verdict: Mapping[str, Any]) -> int:
@@ -194,15 +264,29 @@ def _judging_sql(compiled: CompiledContract, columns: list[str]) -> str:
     numbered = ", ".join(
         f"case when {rule.broken} then {number} end" for number, rule in enumerate(compiled.rules)
     )
+    kept = ", ".join(
+        f"typed.{quote_name(name)}" for name in [*compiled.typed_columns, *CELL_COLUMNS]
+    )
+    cells = ", ".join(f"{quote_name(c)} := {quote_name(cell_name(c))}" for c in columns)
+    with_documents, documents = "", ""
+    if compiled.headers:
+        with_documents = f", inconsistent as ({compiled.select_inconsistent('typed')})"
+        documents = compiled.join_inconsistent("typed")
+    materialized = "materialized" if compiled.headers else ""
     return f"""
     create or replace temp table judged as
-    with typed as (
+    with typed as {materialized} (
       select cells.*, {compiled.select_typed}
-      from (select {renamed}, {CELL_COLUMNS} from delivered) as cells
+      from (select {renamed}, {", ".join(CELL_COLUMNS)} from delivered) as cells
       {join}
+    ){with_documents}
+    select * exclude (_all_cells), case when len(_broken) > 0 then _all_cells end as _cells
+    from (
+      select {kept}, struct_pack({cells}) as _all_cells,
+        list_filter([{numbered}], rule -> rule is not null) as _broken
+      from typed
+      {documents}
     )
-    select typed.*, list_filter([{numbered}], rule -> rule is not null) as _broken
-    from typed
     """
 
 
@@ -224,88 +308,169 @@ def _write_accepted(
         quote_name(name)
         for name in ([contract.date_column] if contract.date_column else []) + [*contract.keys]
     )
-    relation = connection.execute(
-        f"""
-        select {selected}, {literals}, _source_line, $received_at::TIMESTAMP as _received_at,
-          $sent_at::TIMESTAMP as _sent_at, $arrival_no::BIGINT as _arrival_no
-        from judged where len(_broken) = 0 and judged._delivery_id = $delivery_id
-        order by {order}, _source_line, _source_column
-        """,
-        {
-            **{name.strip("_"): value for name, value in values.items()},
-            "received_at": origin.received_at.replace(tzinfo=None),
-            "sent_at": origin.sent_at.replace(tzinfo=None) if origin.sent_at else None,
-            "arrival_no": origin.arrival_no,
-        },
-    ).to_arrow_table()
     with write_atomically(path) as temporary:
-        pq.write_table(relation, temporary, compression="zstd", row_group_size=100_000)
+        connection.execute(
+            f"""
+            copy (
+              select {selected}, {literals}, _source_line,
+                $received_at::TIMESTAMP as _received_at, $sent_at::TIMESTAMP as _sent_at,
+                $arrival_no::BIGINT as _arrival_no,
+                try_cast(_adjustment as DECIMAL(18,6)) as _adjustment
+              from judged where len(_broken) = 0 and judged._delivery_id = $delivery_id
+              order by {order}, _source_line, _source_column
+            ) to {quote_text(str(temporary))}
+            (format parquet, compression zstd, row_group_size 100000)
+            """,
+            {
+                **{name.strip("_"): value for name, value in values.items()},
+                "received_at": origin.received_at.replace(tzinfo=None),
+                "sent_at": origin.sent_at.replace(tzinfo=None) if origin.sent_at else None,
+                "arrival_no": origin.arrival_no,
+            },
+        )
+
+
+MAX_PRODUCTS_COMPARED = 60
 
 
 def _profile(
     connection: duckdb.DuckDBPyConnection, contract: Contract
 ) -> dict[str, dict[str, Any]]:
-    """By delivery, figures of its accepted rows by which it is compared with earlier ones."""
-    measures = {"rows": "count(*)"}
+    """By delivery, figures by which it is compared with earlier ones: of its accepted rows, but
+    `all_grams`, which is of all rows of which grams can be read."""
+    good = "len(_broken) = 0"
+    measures = {"rows": f"count(*) filter ({good})"}
     if contract.measure:
         name = quote_name(contract.measure)
-        measures["grams"] = f"cast(coalesce(sum({name}), 0) * 1000 as BIGINT)"
-        measures["median_kg"] = f"quantile_disc({name}, 0.5)::VARCHAR"
-        measures["maximum_kg"] = f"max({name})::VARCHAR"
+        grams = "cast(coalesce(sum({}) {}, 0) * 1000 as BIGINT)"
+        measures["all_grams"] = grams.format(name, "")
+        measures["grams"] = grams.format(name, f"filter ({good})")
+        for label, rank in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
+            measures[f"{label}_kg"] = f"quantile_disc({name}, {rank}) filter ({good})::VARCHAR"
+        measures["maximum_kg"] = f"(max({name}) filter ({good}))::VARCHAR"
     reporting_date = reporting_date_name(contract)
     if reporting_date:
         local = quote_name(reporting_date)
-        measures |= {"first_date": f"min({local})::VARCHAR", "last_date": f"max({local})::VARCHAR"}
+        measures |= {
+            "first_date": f"(min({local}) filter ({good}))::VARCHAR",
+            "last_date": f"(max({local}) filter ({good}))::VARCHAR",
+        }
+    if any(column.name == "product_code" for column in contract.columns):
+        measures["unmapped"] = f"count(*) filter ({good} and product_code = 'unmapped')"
     for column in contract.columns:
         if not column.is_required:
-            measures[f"missing_{column.name}"] = f"count(*) - count({quote_name(column.name)})"
+            missing = f"{good} and {quote_name(column.name)} is null"
+            measures[f"missing_{column.name}"] = f"count(*) filter ({missing})"
+    for key in contract.keys[1:]:
+        measures[f"lost_{key}"] = f"count(*) filter ({quote_name(key)} is null)"
     select = ", ".join(f"{sql} as {quote_name(name)}" for name, sql in measures.items())
     rows = connection.execute(
-        f"select _delivery_id, {select} from judged where len(_broken) = 0 group by _delivery_id"
+        f"select _delivery_id, {select} from judged group by _delivery_id"
     ).fetchall()
-    return {delivery_id: dict(zip(measures, row, strict=True)) for delivery_id, *row in rows}
+    profiles = {delivery_id: dict(zip(measures, row, strict=True)) for delivery_id, *row in rows}
+    for delivery_id, medians in _find_medians(connection, contract).items():
+        profiles[delivery_id]["medians"] = medians
+    return profiles
+
+
+def _find_medians(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> dict[str, dict[str, list[Any]]]:
+    """By delivery, for the products with most lines: how many lines, and their median kilograms.
+
+    Lines delivered in another unit than kilograms are left out: what they were converted from says
+    its own unit.
+    """
+    if not contract.measure:
+        return {}
+    names = {column.name for column in contract.columns}
+    product = "product_code" if "product_code" in names else "''"
+    unit = "and unit = 'kg'" if "unit" in names else ""
+    measure = quote_name(contract.measure)
+    rows = connection.execute(
+        f"""
+        from (
+          select _delivery_id, {product} as product, count(*) as lines,
+            quantile_disc({measure}, 0.5)::VARCHAR as median
+          from judged where len(_broken) = 0 and {measure} > 0 {unit}
+          group by _delivery_id, product
+        )
+        qualify row_number() over (partition by _delivery_id order by lines desc, product)
+          <= {MAX_PRODUCTS_COMPARED}
+        """
+    ).fetchall()
+    medians: dict[str, dict[str, list[Any]]] = {}
+    for delivery_id, code, lines, median in rows:
+        medians.setdefault(delivery_id, {})[code] = [lines, median]
+    return medians
 
 
 def _explain(
-    connection: duckdb.DuckDBPyConnection, compiled: CompiledContract, columns: list[str]
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledContract
 ) -> dict[str, list[QuarantinedRow]]:
     """By delivery, the rows held back, with every rule that they broke, in order of line."""
     contract = compiled.contract
-    cells = ", ".join(quote_name(cell_name(name)) for name in columns)
-    rows = connection.execute(
-        f"select {CELL_COLUMNS}, _broken, {cells} from judged"
-        " where len(_broken) > 0 order by _source_line, _source_column"
-    ).fetchall()
+    grams = f"cast({quote_name(contract.measure)} * 1000 as BIGINT)" if contract.measure else "null"
+    result = connection.execute(
+        "select _delivery_id, _source_line, _source_column, _read_error, _adjustment, _broken,"
+        f" {grams}, _cells from judged where len(_broken) > 0 order by _source_line, _source_column"
+    )
     explained: dict[str, list[QuarantinedRow]] = {}
-    for delivery_id, line, source_column, read_error, broken, *values in rows:
-        cell = dict(zip(columns, values, strict=True))
-        rules = [compiled.rules[number] for number in broken]
-        misshapen = {rule.column for rule in rules if rule.name in SHAPE_RULES}
-        shown = {
-            name: _show(contract, name, value, misshapen, bool(read_error))
-            for name, value in cell.items()
-        }
-        explained.setdefault(delivery_id, []).append(
-            QuarantinedRow(
-                source_line=line,
-                source_column=source_column,
-                row_key=_make_safe_key(contract, cell, misshapen),
-                cells=shown,
-                rules=[
-                    {
-                        "rule": rule.name,
-                        "column": _delivered_column(rule.column, source_column, contract),
-                        "value": shown.get(rule.column),
-                        "expected": rule.expected,
-                        "message": read_error
-                        if rule.name == "field_count"
-                        else f"{rule.column} {rule.message}".strip(),
-                    }
-                    for rule in rules
-                ],
+    while rows := result.fetchmany(10_000):
+        for delivery_id, line, source_column, read_error, added, broken, gram, cell in rows:
+            rules = [compiled.rules[number] for number in broken]
+            misshapen = {rule.column for rule in rules if rule.name in SHAPE_RULES}
+            shown = {
+                name: _show(contract, name, value, misshapen, bool(read_error))
+                for name, value in cell.items()
+            }
+            if added:
+                shown["_adjustment"] = added
+            explained.setdefault(delivery_id, []).append(
+                QuarantinedRow(
+                    source_line=line,
+                    source_column=source_column,
+                    row_key=_make_safe_key(contract, cell, misshapen),
+                    cells=shown,
+                    rules=[
+                        _describe_rule(rule, shown, source_column, read_error, contract)
+                        for rule in rules
+                    ],
+                    grams=gram,
+                )
             )
-        )
     return explained
+
+
+def _find_released(connection: duckdb.DuckDBPyConnection) -> dict[str, list[int]]:
+    """By delivery, the numbers of quarantined rows that accepted rows say they correct."""
+    rows = connection.execute(
+        "select _delivery_id, try_cast(_corrects as BIGINT) as row_id from judged"
+        " where len(_broken) = 0 and row_id is not null order by row_id"
+    ).fetchall()
+    released: dict[str, list[int]] = {}
+    for delivery_id, row_id in rows:
+        released.setdefault(delivery_id, []).append(row_id)
+    return released
+
+
+def _describe_rule(
+    rule: Rule,
+    shown: Mapping[str, str | None],
+    source_column: str | None,
+    read_error: str | None,
+    contract: Contract,
+) -> dict[str, Any]:
+    is_unread = rule.name == "field_count"
+    return {
+        "rule": rule.name,
+        "column": _delivered_column(rule.column, source_column, contract),
+        "value": shown.get(rule.column),
+        "expected": rule.expected,
+        "message": read_error if is_unread else f"{rule.column} {rule.message}".strip(),
+        "expected_fr": rule.expected_fr,
+        "message_fr": f"{rule.message_fr} ({read_error})" if is_unread else rule.message_fr,
+    }
 
 
 def _delivered_column(column: str, source_column: str | None, contract: Contract) -> str | None:

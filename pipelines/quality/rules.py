@@ -27,23 +27,57 @@ _FALSE = ("false", "0", "no", "non", "faux", "f", "n")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of one pass. `broken` is SQL, true where a row breaks the rule."""
+    """One rule of one pass. `broken` is SQL, true where a row breaks the rule.
+
+    Sentences say what is wrong and what is expected, in English and in French.
+    """
 
     name: str
     column: str
     broken: str
     expected: str
     message: str
+    expected_fr: str
+    message_fr: str
 
 
 @dataclass(frozen=True)
 class CompiledContract:
-    """`select_typed` gives typed columns from cells; `rules` refer to those columns."""
+    """`select_typed` gives typed columns from cells; `rules` refer to those columns, and to the
+    relation `inconsistent` (documents whose lines disagree) where `headers` are compared."""
 
     contract: Contract
     select_typed: str
     typed_columns: tuple[str, ...]
     rules: tuple[Rule, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def document(self) -> tuple[str, ...]:
+        """The key of a document: the delivery, and the key of a line but its last part."""
+        return ("_delivery_id", *self.contract.keys[:-1])
+
+    def select_inconsistent(self, relation: str) -> str:
+        """SQL for the documents of a relation of typed rows whose lines disagree on a header: its
+        key and, per header, whether it differs."""
+        keys = ", ".join(quote_name(key) for key in self.document)
+        named = ", ".join(
+            f"{quote_name(key)} as {quote_name(f'document {key}')}" for key in self.document
+        )
+        differs = {name: f"min({_as_text(name)}) <> max({_as_text(name)})" for name in self.headers}
+        flags = ", ".join(
+            f"{sql} as {quote_name(f'differs {name}')}" for name, sql in differs.items()
+        )
+        where = " or ".join(differs.values())
+        return f"select {named}, {flags} from {relation} group by {keys} having {where}"
+
+    def join_inconsistent(self, relation: str) -> str:
+        """SQL that joins `inconsistent` to a relation of typed rows."""
+        same = " and ".join(
+            f"inconsistent.{quote_name(f'document {key}')} = {relation}.{quote_name(key)}"
+            for key in self.document
+        )
+        return f"left join inconsistent on {same}"
 
 
 def quote_name(name: str) -> str:
@@ -52,6 +86,10 @@ def quote_name(name: str) -> str:
 
 def quote_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def _as_text(name: str) -> str:
+    return f"coalesce(cast({quote_name(name)} as VARCHAR), '')"
 
 
 def cell_name(name: str) -> str:
@@ -112,34 +150,54 @@ _TYPE_NAMES = {
     "timestamp": "a date and time that exist, YYYY-MM-DDTHH:MM:SS",
     "boolean": "true or false",
 }
+_TYPE_NAMES_FR = {
+    "number": "un nombre, par exemple 12,5",
+    "integer": "un nombre entier, par exemple 3",
+    "date": "une date qui existe, par exemple 25/06/2024",
+    "timestamp": "une date et une heure qui existent, par exemple 25/06/2024 14:30",
+    "boolean": "oui ou non",
+}
 
 
 def _column_rules(column: Column, has_cell: bool) -> list[Rule]:
     name, typed = column.name, quote_name(column.name)
+    label = column.label_fr or name
     rules: list[Rule] = []
 
-    def add(rule: str, broken: str, expected: str, message: str) -> None:
-        rules.append(Rule(rule, name, broken, expected, message))
+    def add(
+        rule: str, broken: str, expected: str, message: str, expected_fr: str, message_fr: str
+    ) -> None:
+        sentence = f"{label} : {message_fr}"
+        rules.append(Rule(rule, name, broken, expected, message, expected_fr, sentence))
 
     if has_cell and column.logical_type in _TYPE_NAMES:
-        wanted = _TYPE_NAMES[column.logical_type]
-        add("type", f"{_cell(name)} is not null and {typed} is null", wanted, f"is not {wanted}")
+        wanted, wanted_fr = _TYPE_NAMES[column.logical_type], _TYPE_NAMES_FR[column.logical_type]
+        broken = f"{_cell(name)} is not null and {typed} is null"
+        add("type", broken, wanted, f"is not {wanted}", wanted_fr, f"ce n'est pas {wanted_fr}")
     if column.is_required:
         missing = f"{_cell(name)} is null" if has_cell else f"{typed} is null"
-        add("required", missing, "a value", "is missing")
+        add("required", missing, "a value", "is missing", "une valeur", "la valeur manque")
     if column.codes:
         codes = ", ".join(column.codes)
-        add("code", f"{typed} not in {_in_list(column.codes)}", codes, "is not one of the codes")
+        broken = f"{typed} not in {_in_list(column.codes)}"
+        add("code", broken, codes, "is not one of the codes",
+            f"un de ces codes : {codes}", "ce n'est pas un des codes")  # fmt: skip
     if column.pattern:
-        pattern = quote_text(column.pattern)
-        add("pattern", f"not regexp_matches({typed}, {pattern})", column.pattern, "is misshapen")
+        broken = f"not regexp_matches({typed}, {quote_text(column.pattern)})"
+        add("pattern", broken, column.pattern, "is misshapen",
+            f"la forme {column.pattern}", "la valeur n'a pas la forme attendue")  # fmt: skip
     if column.max_length is not None and column.logical_type == "string":
-        limit = str(column.max_length)
-        add("max_length", f"length({typed}) > {limit}", f"{limit} characters", "is too long")
+        limit = column.max_length
+        add("max_length", f"length({typed}) > {limit}", f"{limit} characters", "is too long",
+            f"{limit} caractères au plus", "le texte est trop long")  # fmt: skip
     if column.minimum is not None:
-        add("minimum", f"{typed} < {column.minimum}", f">= {column.minimum}", "is too small")
+        limit_fr = f"{column.minimum}".replace(".", ",")
+        add("minimum", f"{typed} < {column.minimum}", f">= {column.minimum}", "is too small",
+            f"{limit_fr} ou plus", "la valeur est trop petite")  # fmt: skip
     if column.maximum is not None:
-        add("maximum", f"{typed} > {column.maximum}", f"<= {column.maximum}", "is too large")
+        limit_fr = f"{column.maximum}".replace(".", ",")
+        add("maximum", f"{typed} > {column.maximum}", f"<= {column.maximum}", "is too large",
+            f"{limit_fr} ou moins", "la valeur est trop grande")  # fmt: skip
     return rules
 
 
@@ -170,6 +228,9 @@ def _add_conversion(
             f"{quote_name(quantity)} is not null and {present} and {quote_name(factor)} is null",
             "a unit of mass, or a product whose unit, case or pallet weight is known",
             "has no known weight for this product",
+            "kg, g, t ou lb, ou un produit dont le poids de l'unité, du colis ou de la palette"
+            " est connu",
+            "Unité : le poids de cette unité n'est pas connu pour ce produit",
         )
     )
     rules.append(
@@ -180,6 +241,8 @@ def _add_conversion(
             f" and {quote_name(target)} is null",
             f"below {MAX_KG} kilograms",
             "is too large in kilograms",
+            "un poids plausible",
+            "Quantité : le poids en kilogrammes est trop grand",
         )
     )
 
@@ -253,6 +316,8 @@ def compile_contract(
                     f"{_cell(quantity)} is not null and {quote_name(quantity)} is null",
                     _TYPE_NAMES["number"],
                     f"is not {_TYPE_NAMES['number']}",
+                    _TYPE_NAMES_FR["number"],
+                    f"{column.label_fr} : ce n'est pas {_TYPE_NAMES_FR['number']}",
                 )
             )
             _add_conversion(column.name, quantity, unit, f"{stem}_kg_per_unit", typed, rules)
@@ -269,7 +334,7 @@ def compile_contract(
     if has_quantity(contract):
         _add_conversion("weight_kg", "quantity", "unit", "kg_per_unit", typed, rules)
     rules += [
-        Rule(rule.name, "", f"not ({rule.sql})", rule.sql, rule.message_en)
+        Rule(rule.name, "", f"not ({rule.sql})", rule.sql, rule.message_en, "", rule.message_fr)
         for rule in contract.row_rules
     ]
     reporting_date = reporting_date_name(contract)
@@ -282,21 +347,34 @@ def compile_contract(
                 f"{quote_name(reporting_date)} > date {quote_text(today)} + 1",
                 f"{today}, the day after or earlier",
                 "lies in the future",
+                "une date passée",
+                f"{contract.column(contract.date_column).label_fr} : la date est dans l'avenir",
             )
         )
-    document = ", ".join(["_delivery_id", *(quote_name(key) for key in contract.keys[:-1])])
-    for name in contract.header_columns:
-        value = f"coalesce(cast({quote_name(name)} as VARCHAR), '')"
+    headers = tuple(name for name in contract.header_columns if name in columns)
+    for name in headers:
         rules.append(
             Rule(
                 "same_on_every_line",
                 name,
-                f"min({value}) over (partition by {document})"
-                f" <> max({value}) over (partition by {document})",
+                f"inconsistent.{quote_name(f'differs {name}')}",
                 "the same value on every line of the document",
                 "differs between the lines of one document",
+                "la même valeur sur toutes les lignes du document",
+                f"{contract.column(name).label_fr} : la valeur change d'une ligne à l'autre du même"
+                " document",
             )
         )
-    rules.append(Rule("field_count", "", "_read_error is not null", "", "_read_error"))
+    rules.append(
+        Rule(
+            "field_count",
+            "",
+            "_read_error is not null",
+            "",
+            "_read_error",
+            "une ligne complète, lisible d'une seule façon",
+            "La ligne ne peut pas être lue telle quelle",
+        )
+    )
     select = ",\n  ".join(f"{sql} as {quote_name(name)}" for name, sql in typed.items())
-    return CompiledContract(contract, select, tuple(typed), tuple(rules))
+    return CompiledContract(contract, select, tuple(typed), tuple(rules), headers)

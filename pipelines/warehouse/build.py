@@ -59,7 +59,7 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
                 "food_bank_id": outcome["food_bank_id"],
                 "record": outcome["record"],
                 "arrival_no": outcome["arrival_no"],
-                "is_pending": outcome["state"] == "judged",
+                "is_pending": outcome["is_pending"],
             }
             for outcome in counted
         ],

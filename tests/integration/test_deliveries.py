@@ -201,7 +201,7 @@ def test_an_unreadable_file_is_set_aside_and_the_others_published(morning: DataF
     answer = json.loads((morning.path / "answer.json").read_text(encoding="utf-8"))
     assert "petite/receipts/photo.csv" in {file["source_name"] for file in answer["set_aside"]}
     assert reasons_set_aside(morning)["receipts/photo.csv"] == (
-        "the file is not text (it holds NUL bytes); save it as CSV or XLSX"
+        "the file is not text but a picture (PNG); save it as CSV or XLSX and send it again"
     )
     assert morning.collecto("refresh").status == 0
 

@@ -119,12 +119,16 @@ def test_a_contract_of_another_shape_is_refused(
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
-        ("record: receipts", "record: receipts\n    colour: red", "files.0.colour"),
-        ("{source: Bon}", "{sauce: Bon}", "files.0.columns.receipt_id.sauce"),
-        ("version: 1.0.0", "version: [1]", "version"),
-        ("    record: receipts\n", "", "files.0.record"),
-        ("record: receipts", "record: receipts\n    header_rows: 0", "files.0.header_rows"),
-        ("record: receipts", "record: receipts\n    unpivot: {columns: '('}", "files.0.unpivot"),
+        ("record: receipts", "record: receipts\n    colour: red", "line 7: files.0.colour"),
+        ("{source: Bon}", "{sauce: Bon}", "line 8: files.0.columns.receipt_id.sauce"),
+        ("version: 1.0.0", "version: [1]", "line 2: version"),
+        ("    record: receipts\n", "", "line 4: files.0: give one of record and lookup"),
+        ("record: receipts", "record: receipts\n    header_rows: 0", "line 7: files.0.header_rows"),
+        (
+            "record: receipts",
+            "record: receipts\n    unpivot: {columns: '('}",
+            "line 7: files.0.unpivot.columns: '(' is no regular expression",
+        ),
     ],
 )
 def test_a_profile_of_another_shape_is_refused(
@@ -132,7 +136,7 @@ def test_a_profile_of_another_shape_is_refused(
 ) -> None:
     with pytest.raises(ContractError) as error:
         load_profile(write(tmp_path, PROFILE.replace(old, new, 1), "petite.yaml"))
-    assert str(error.value).startswith(f"petite.yaml: {place}")
+    assert str(error.value).startswith(f"petite.yaml, {place}")
 
 
 def test_a_profile_bears_the_name_of_its_food_bank(tmp_path: Path) -> None:

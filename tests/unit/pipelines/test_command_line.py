@@ -13,6 +13,7 @@ from pipelines.answers import describe_deliveries, describe_quarantine, print_js
 from pipelines.runs import RefreshSummary
 from pipelines.store import DeliveryStore, QuarantinedRow, RecordOutcome
 from tests.conftest import DataFolder
+from tests.fixtures.deliveries import add_parsed
 from tests.fixtures.publication import write_publication
 
 AT = datetime(2024, 6, 26, 3, tzinfo=UTC)
@@ -30,8 +31,8 @@ RULE = {
 def stored(folder: DataFolder) -> DataFolder:
     """A data folder with a judged delivery, one set aside, and a duplicate of the first."""
     store = DeliveryStore(folder.path / "state" / "deliveries.sqlite")
-    store.add_delivery("d1", "petite", "orders/a.csv", AT, None, "petite/d1.csv.zst", None)
-    store.add_delivery("d2", "petite", "orders/b.csv", AT, None, None, "the file is empty")
+    add_parsed(store, "d1", "orders/a.csv", AT)
+    add_parsed(store, "d2", "orders/b.csv", AT, reason="the file is empty")
     held = [QuarantinedRow(3, None, "O1|2", {"order_id": "O1", "ordered_kg": VALUE}, [RULE])]
     outcome = RecordOutcome("orders", "1.0.0", 3, 1, 2, 1, 12_500, {"last_date": "2024-06-20"})
     store.record_judgement("d1", "own columns", [], [outcome], {"orders": held}, {})

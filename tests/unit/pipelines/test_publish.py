@@ -16,11 +16,11 @@ import pytest
 from data_contracts.loader import load_marts
 from data_contracts.publications import open_current, open_publication, read_pointer, read_refusal
 from pipelines.publish.audit import Check, read_audit, write_audit
-from pipelines.publish.draft import draft_folder, hash_file, read_drafted, write_draft
+from pipelines.publish.draft import draft_folder, read_drafted, write_draft
 from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
 from pipelines.publish.pointer import AuditError, is_current, publish_draft, refuse_draft
 from pipelines.settings import Settings
-from pipelines.store import StaleEpochError, hold_writer_lock
+from pipelines.store import StaleEpochError, hash_file, hold_writer_lock
 from tests.fixtures.publication import build_marts, contract_schema
 
 FIRST, SECOND = "a" * 32, "b" * 32

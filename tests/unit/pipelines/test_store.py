@@ -26,6 +26,7 @@ from pipelines.store import (
     write_atomically,
     write_json,
 )
+from tests.fixtures.deliveries import add_parsed
 
 AT = datetime(2024, 6, 26, 3, tzinfo=UTC)
 
@@ -154,9 +155,13 @@ def add(
     reason: str | None = None,
     food_bank_id: str = "petite",
 ) -> None:
-    archive = None if reason else f"{food_bank_id}/{delivery_id}.csv.zst"
-    store.add_delivery(
-        delivery_id, food_bank_id, f"orders/{delivery_id}.csv", AT, None, archive, reason
+    add_parsed(
+        store,
+        delivery_id,
+        f"orders/{delivery_id}.csv",
+        AT,
+        food_bank_id=food_bank_id,
+        reason=reason,
     )
 
 
@@ -189,9 +194,9 @@ def states(store: DeliveryStore) -> dict[str, str]:
     return {found.delivery_id: found.state for found in store.list_deliveries()}
 
 
-def test_a_delivery_goes_from_stored_to_judged_to_included(store: DeliveryStore) -> None:
+def test_a_delivery_goes_from_parsed_to_judged_to_included(store: DeliveryStore) -> None:
     add(store, "d1")
-    assert states(store) == {"d1": "stored"}
+    assert states(store) == {"d1": "parsed"}
     judge(store, "d1")
     assert states(store) == {"d1": "judged"}
     store.mark_included(["d1"])
@@ -205,14 +210,15 @@ def test_states_never_move_back(store: DeliveryStore) -> None:
     for delivery_id in ("d1", "d2", "d3"):
         add(store, delivery_id, "not text" if delivery_id == "d3" else None)
     store.mark_included(["d1", "d2", "d3"])
-    assert states(store) == {"d1": "stored", "d2": "stored", "d3": "set_aside"}
+    assert states(store) == {"d1": "parsed", "d2": "parsed", "d3": "set_aside"}
     judge(store, "d1")
     store.mark_included(["d1"])
-    store.set_aside("d1", "too late")
+    with pytest.raises(StateError, match="d1 is not seen or stored"):
+        store.set_aside("d1", "too late")
     for delivery_id in ("d1", "d3", "unknown"):
-        with pytest.raises(StateError, match="is not stored"):
+        with pytest.raises(StateError, match="is not parsed"):
             judge(store, delivery_id, accepted=9)
-    assert states(store) == {"d1": "included", "d2": "stored", "d3": "set_aside"}
+    assert states(store) == {"d1": "included", "d2": "parsed", "d3": "set_aside"}
     assert [row["rows_accepted"] for row in store.list_outcomes()] == [1]
     store.set_aside("d2", "the key column order_id is missing")
     assert store.list_deliveries("set_aside")[0].reason == "the key column order_id is missing"
@@ -230,7 +236,7 @@ def test_a_step_that_fails_leaves_no_part_of_itself(store: DeliveryStore) -> Non
     broken = QuarantinedRow(2, None, "O1|1", {"order_id": "O1"}, [{"value": {1, 2}}])
     with pytest.raises(TypeError):
         judge(store, "d1", broken)
-    assert states(store) == {"d1": "stored"}
+    assert states(store) == {"d1": "parsed"}
     assert store.list_outcomes() == []
     assert store.list_quarantine() == []
 

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from data_contracts.loader import ContractError, SourceProfile
-from pipelines.ingest.mapping import MappedRows, Target, find_targets, map_rows
-from pipelines.ingest.parsing import ParsedTable, UnreadableError, parse_table
+from pipelines.ingest.containers import UnreadableError
+from pipelines.ingest.mapping import MappedRows, Staged, Target, find_targets, map_rows
+from pipelines.ingest.parsing import ParsedTable, parse_table
 
 COLUMNS = {
     "receipt_id": {"source": "Bon"},
@@ -29,11 +30,12 @@ def map_file(text: str, name: str = "bons.csv", **file: Any) -> MappedRows:
     target = find_targets(name, make_profile(**file))[0]
     assert target.profile is not None
     table = parse_table(text.encode(), header_rows=target.profile.header_rows)
-    return map_rows(table, target, "petite")
+    return map_rows(Staged.of(table), target, "petite")
 
 
 def map_own(text: str, record: str = "receipts") -> MappedRows:
-    return map_rows(parse_table(text.encode()), find_targets(f"{record}/x.csv", None)[0], "petite")
+    table = Staged.of(parse_table(text.encode()))
+    return map_rows(table, find_targets(f"{record}/x.csv", None)[0], "petite")
 
 
 def values(mapped: MappedRows, name: str) -> list[str | None]:
@@ -140,8 +142,8 @@ def test_a_column_is_renamed_and_trimmed() -> None:
     mapped = map_file(HEADER + " R1 ,1,5,,\n")
     assert values(mapped, "receipt_id") == ["R1"]
     assert mapped.frame.columns == [
-        "receipt_id", "line_no", "quantity", "_source_line", "_source_column", "_read_error",
-        "food_bank_id",
+        "receipt_id", "line_no", "quantity", "food_bank_id",
+        "_source_line", "_source_column", "_read_error", "_adjustment", "_corrects",
     ]  # fmt: skip
 
 
@@ -291,6 +293,6 @@ def test_commas_of_texts_are_no_decimals() -> None:
 def test_mapping_leaves_the_table_that_it_was_given() -> None:
     table = parse_table((HEADER + "R1,1,5,,\n").encode())
     before = table.frame.clone()
-    map_rows(table, find_targets("bons.csv", make_profile())[0], "petite")
+    map_rows(Staged.of(table), find_targets("bons.csv", make_profile())[0], "petite")
     assert table.frame.equals(before)
     assert isinstance(table, ParsedTable)

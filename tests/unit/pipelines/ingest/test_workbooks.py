@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+import xlwt
 
-from pipelines.ingest.parsing import READ_ERROR, ParsedTable, UnreadableError, parse_table
+from pipelines.ingest.containers import UnreadableError
+from pipelines.ingest.parsing import READ_ERROR, ParsedTable, parse_table
 
 
 def write(rows: list[list[Any]], *others: str, name: str = "Ramasse") -> bytes:
@@ -93,8 +95,6 @@ def test_rows_below_titles_and_header_are_text_with_their_number_in_the_sheet() 
         ("00123", "00123"),
         ("=1+1 in text", "=1+1 in text"),
         (("=2*3", None, 6), "6"),
-        (("=2*3", None, ""), "formula without a value: =2*3"),
-        (("=1/0", None, "#DIV/0!"), "#DIV/0!"),
     ],
 )
 def test_a_cell_becomes_the_text_that_a_careful_person_would_type(value: Any, text: str) -> None:
@@ -111,6 +111,67 @@ def test_a_cell_becomes_the_text_that_a_careful_person_would_type(value: Any, te
     else:
         content = write([["a", "b"], ["x", value]])
     assert cells(parse_table(content)) == [("x", text, 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "said"),
+    [
+        (("=2*3", None, ""), "formula without a value: =2*3", "was never computed"),
+        (("=1/0", None, "#DIV/0!"), "#DIV/0!", "holds an error of the spreadsheet"),
+    ],
+)
+def test_a_cell_without_a_value_of_its_own_stays_visible_and_holds_its_row_back(
+    value: Any, text: str, said: str
+) -> None:
+    [(_, shown, line, error)] = cells(parse_table(write([["a", "b"], ["x", value]])))
+    assert (shown, line) == (text, 2)
+    assert said in error
+
+
+def test_a_cell_merged_over_lines_stands_for_each_of_them() -> None:
+    memory = io.BytesIO()
+    workbook = xlsxwriter.Workbook(memory)
+    sheet = workbook.add_worksheet()
+    for row, line in enumerate([["Bon", "Poids"], ["BL1", 4], ["", 5], ["BL2", 6]]):
+        sheet.write_row(row, 0, line)
+    sheet.merge_range(1, 0, 2, 0, "BL1")
+    workbook.close()
+    table = parse_table(memory.getvalue())
+    assert [row[:2] for row in cells(table)] == [("BL1", "4"), ("BL1", "5"), ("BL2", "6")]
+
+
+def test_other_sheets_with_cells_are_named() -> None:
+    memory = io.BytesIO()
+    workbook = xlsxwriter.Workbook(memory)
+    for name in ("Mai", "Juin", "Vide"):
+        sheet = workbook.add_worksheet(name)
+        for row in range(2) if name != "Vide" else ():
+            sheet.write_row(row, 0, ["a", "b"] if row == 0 else [name, 1])
+    workbook.close()
+    table = parse_table(memory.getvalue())
+    assert cells(table) == [("Mai", "1", 2, None)]
+    assert table.notes == ("the workbook has other sheets, which were not read: Juin",)
+
+
+def test_workbooks_of_the_old_format_are_read() -> None:
+    memory = io.BytesIO()
+    workbook = xlwt.Workbook()
+    sheet = workbook.add_sheet("Bons")
+    day = xlwt.easyxf(num_format_str="DD/MM/YYYY")
+    sheet.write(0, 0, "Date")
+    sheet.write(0, 1, "Bon")
+    sheet.write(0, 2, "Poids")
+    sheet.write_merge(1, 2, 0, 0, date(2024, 6, 25), day)
+    for row, (bon, weight) in enumerate([("B1", 12.5), ("B2", True)], start=1):
+        sheet.write(row, 1, bon)
+        sheet.write(row, 2, weight)
+    workbook.save(memory)
+    table = parse_table(memory.getvalue())
+    assert table.encoding == "xls"
+    assert [row[:3] for row in cells(table)] == [
+        ("2024-06-25", "B1", "12.5"), ("2024-06-25", "B2", "true"),
+    ]  # fmt: skip
+    assert "was cut on its way" in refuse(memory.getvalue()[:3000])
 
 
 def test_a_time_and_a_duration_are_text_too() -> None:

@@ -55,6 +55,8 @@ def make_cells(rows: Sequence[Row], errors: Sequence[str | None] = ()) -> pl.Dat
         pl.int_range(2, 2 + len(rows), dtype=pl.Int64).alias("_source_line"),
         pl.lit(None, dtype=pl.String).alias("_source_column"),
         pl.Series("_read_error", list(errors) or [None] * len(rows), dtype=pl.String),
+        pl.lit(None, dtype=pl.String).alias("_adjustment"),
+        pl.lit(None, dtype=pl.String).alias("_corrects"),
     )
 
 
@@ -106,11 +108,9 @@ def judge(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> Judge:
         cells = rows if isinstance(rows, pl.DataFrame) else make_cells(rows, errors)
         delivered = DeliveredRows(make_origin(), cells)
         context = make_context(timezone)
-        ((outcome, held_back),) = judge_rows(
-            connection, contract, [delivered], context, tmp_path, today
-        )
+        (result,) = judge_rows(connection, contract, [delivered], context, tmp_path, today)
         path = accepted_path(tmp_path, contract, make_origin())
         accepted = pl.read_parquet(path, glob=False) if path.exists() else pl.DataFrame()
-        return Judged(outcome, held_back, accepted)
+        return Judged(result.outcome, list(result.held_back), accepted)
 
     return judge_some

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tests.unit.pipelines.quality.conftest import (
     make_origin,
 )
 
+READABLE = re.compile(r"-?\d{1,9}(\.\d{1,3})?")
 CELL = st.sampled_from(["", "1", "2.5", "-3", "0", "x", "1,5", "100001", "2024-06-05", "kg"])
 
 NUMBER = "a number with a decimal point (where it is a comma, the source profile says so)"
@@ -66,11 +68,13 @@ def test_rows_and_kilograms_are_conserved(rows: list[tuple[str, str, str]], judg
         n + 2 for n in range(len(rows))
     ]
     # Every readable kilogram is in exactly one of the two places.
-    readable = {n + 2: Decimal(row[0]) for n, row in enumerate(rows) if row[0] in {"1", "2.5", "0"}}
+    readable = {n + 2: Decimal(row[0]) for n, row in enumerate(rows) if READABLE.fullmatch(row[0])}
     held = sum(readable.get(row.source_line, Decimal(0)) for row in judged.held_back)
     kept = accepted["weight_kg"].sum() if accepted.height else Decimal(0)
     assert kept + held == sum(readable.values())
     assert outcome.grams_accepted == int(kept * 1000)
+    assert outcome.grams_quarantined == int(held * 1000)
+    assert outcome.grams_delivered == int(sum(readable.values()) * 1000)
 
 
 def test_deliveries_judged_in_one_pass_stay_apart(
@@ -82,8 +86,11 @@ def test_deliveries_judged_in_one_pass_stay_apart(
     second = make_cells([good_row("orders", wanted_on="2024-06-08")])
     batch = [DeliveredRows(make_origin("d1"), first, 4), DeliveredRows(make_origin("d2"), second)]
     one, two = judge_rows(connection, contract, batch, make_context(), tmp_path, TODAY)
-    assert (one[0].rows_accepted, one[0].rows_quarantined, one[0].rows_filtered) == (1, 1, 4)
-    assert (two[0].rows_accepted, two[0].rows_quarantined, two[0].rows_filtered) == (1, 0, 0)
+    counts = [
+        (found.outcome.rows_accepted, found.outcome.rows_quarantined, found.outcome.rows_filtered)
+        for found in (one, two)
+    ]
+    assert counts == [(1, 1, 4), (1, 0, 0)]
     files = sorted((tmp_path / "orders").glob("*.parquet"))
     assert [pl.read_parquet(path)["_delivery_id"].to_list() for path in files] == [["d1"], ["d2"]]
 
@@ -114,6 +121,7 @@ def test_accepted_rows_carry_what_every_stored_row_carries(judge: Judge) -> None
     assert set(technical) == {
         "_food_bank_id", "_record", "_delivery_id", "_source_name", "_contract_version",
         "_profile_version", "_source_line", "_received_at", "_sent_at", "_arrival_no",
+        "_adjustment",
     }  # fmt: skip
 
 
@@ -191,6 +199,8 @@ def test_a_row_is_held_back_whole_as_text_with_its_place(judge: Judge) -> None:
             "value": "1,2",
             "expected": NUMBER,
             "message": f"weight_kg is not {NUMBER}",
+            "expected_fr": "un nombre, par exemple 12,5",
+            "message_fr": "Poids : ce n'est pas un nombre, par exemple 12,5",
         }
     ]
 

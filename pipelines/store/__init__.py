@@ -1,0 +1,62 @@
+"""The data folder: atomic writes, the writer's lock and epoch, delivery states, keyed hashes.
+
+Under every stage. What a delivery means (formats, rules) belongs in `ingest` and `quality`; here it
+is an identifier with a state that moves one way, each step one transaction.
+"""
+
+from pipelines.store.deliveries import (
+    ASIDE,
+    Delivery,
+    DeliveryStore,
+    NewDelivery,
+    QuarantinedRow,
+    RecordOutcome,
+    State,
+    StateError,
+    Verdict,
+    open_store,
+)
+from pipelines.store.faults import POINTS, reach
+from pipelines.store.files import (
+    hash_file,
+    remove_parts,
+    sync_folder,
+    write_atomically,
+    write_json,
+)
+from pipelines.store.keys import Pseudonymizer, load_pseudonymizer, make_key_file
+from pipelines.store.writer import (
+    StaleEpochError,
+    StoreBusyError,
+    hold_writer_lock,
+    read_epoch,
+    require_epoch,
+)
+
+__all__ = [
+    "ASIDE",
+    "POINTS",
+    "Delivery",
+    "DeliveryStore",
+    "NewDelivery",
+    "Pseudonymizer",
+    "QuarantinedRow",
+    "RecordOutcome",
+    "StaleEpochError",
+    "State",
+    "StateError",
+    "StoreBusyError",
+    "Verdict",
+    "hash_file",
+    "hold_writer_lock",
+    "load_pseudonymizer",
+    "make_key_file",
+    "open_store",
+    "reach",
+    "read_epoch",
+    "remove_parts",
+    "require_epoch",
+    "sync_folder",
+    "write_atomically",
+    "write_json",
+]
