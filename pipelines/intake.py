@@ -6,6 +6,7 @@ assets of `defs` and the commands of `cli` call what is here.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import polars as pl
 
-from data_contracts.loader import Contract, ContractError, SourceProfile
+from data_contracts.loader import Contract, ContractError, SourceProfile, load_records
 from pipelines.ingest.containers import UnreadableError
 from pipelines.ingest.landing import (
     DEFAULT_TIMEZONE,
@@ -41,12 +42,20 @@ from pipelines.quality.judge import (
     read_context,
     write_empty_tables,
 )
+from pipelines.quality.profiles import (
+    SETS_ASIDE,
+    compile_profile_suite,
+    describe_finding,
+    make_profile_table,
+)
 from pipelines.quality.replacements import Loss, replace_rows
-from pipelines.settings import Settings
+from pipelines.quality.suites import SuiteResult, run_suite
+from pipelines.settings import Settings, now
 from pipelines.store import (
     Delivery,
     DeliveryStore,
     RecordOutcome,
+    Verdict,
     reach,
     remove_parts,
     write_atomically,
@@ -427,6 +436,72 @@ def _restore_rows(
             " the folder `accepted` from a backup"
         )
     _replace(settings, store, connection, entry, outcome)
+
+
+@dataclass(frozen=True)
+class ProfileCheck:
+    """What the suite of one record found over its new deliveries."""
+
+    record: str
+    deliveries: int
+    failures: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+def check_profiles(
+    settings: Settings, store: DeliveryStore, report: Report = lambda step: None
+) -> list[ProfileCheck]:
+    """Compare new deliveries with earlier ones, one validation per record; keep the verdicts.
+
+    A delivery in another unit, or without its keys, is set aside; the rest warns. A verdict is
+    given once. What Great Expectations could not check sets nothing aside.
+    """
+    outcomes = [
+        {**row, "profile": json.loads(row["profile"])}
+        for row in store.list_outcomes()
+        if row["state"] in ("judged", "included", "set_aside")
+    ]
+    judged = {(row["delivery_id"], row["record"]) for row in store.list_verdicts()}
+    checks = []
+    for contract in load_records().values():
+        rows = [row for row in outcomes if row["record"] == contract.name]
+        new = {
+            row["delivery_id"]
+            for row in rows
+            if row["state"] == "judged" and (row["delivery_id"], contract.name) not in judged
+        }
+        failures: tuple[str, ...] = ()
+        errors: tuple[str, ...] = ()
+        if new:
+            report(f"Comparing the deliveries of {contract.name}")
+            table = make_profile_table(contract, rows).filter(pl.col("delivery_id").is_in(new))
+            result = run_suite(contract.name, compile_profile_suite(contract), table)
+            failures, errors = result.failures, result.errors
+            _keep_verdicts(store, contract, table, result)
+        checks.append(ProfileCheck(contract.name, len(new), failures, errors))
+    reach("judge.checked")
+    return checks
+
+
+def _keep_verdicts(
+    store: DeliveryStore, contract: Contract, table: pl.DataFrame, result: SuiteResult
+) -> None:
+    delivery_ids = table["delivery_id"].to_list()
+    verdicts = [
+        Verdict(delivery_id, contract.name, "suite", not result.errors, "warn", "checked")
+        for delivery_id in delivery_ids
+    ]
+    reasons: dict[str, str] = {}
+    for finding in result.findings:
+        delivery_id, name = delivery_ids[finding.row], finding.expectation.name
+        sentence = describe_finding(finding)
+        effect: Literal["set_aside", "warn"] = "set_aside" if name in SETS_ASIDE else "warn"
+        if effect == "set_aside":
+            reasons[delivery_id] = f"{contract.name}: {sentence}"
+        verdicts.append(Verdict(delivery_id, contract.name, name, False, effect, sentence))
+    store.record_verdicts(verdicts, now())
+    for delivery_id, reason in reasons.items():
+        store.set_aside(delivery_id, reason)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import dagster as dg
 
 from data_contracts.loader import Contract, load_profiles, load_records
 from pipelines.defs.resources import Writer
-from pipelines.intake import restore_accepted, take_deliveries
+from pipelines.intake import check_profiles, restore_accepted, take_deliveries
 from pipelines.store import open_store
 
 landing = dg.AssetSpec(
@@ -34,11 +34,15 @@ def _describe_record(contract: Contract) -> dg.AssetSpec:
 @dg.multi_asset(
     name="deliveries",
     specs=[_describe_record(contract) for contract in load_records().values()],
+    check_specs=[
+        dg.AssetCheckSpec("delivery_profiles_match_contract", asset=record)
+        for record in load_records()
+    ],
 )
 def deliveries(
     context: dg.AssetExecutionContext, writer: dg.ResourceParam[Writer]
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Claim new landing files and judge every stored delivery."""
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Claim new landing files, judge them row by row, compare each with earlier ones."""
     profiles = load_profiles(writer.settings.sources_dir)
     with open_store(writer.settings) as store:
         claimed = take_deliveries(
@@ -46,6 +50,7 @@ def deliveries(
         )
         if writer.is_rebuild:
             restore_accepted(writer.settings, store, profiles)
+        checks = check_profiles(writer.settings, store, writer.report)
         outcomes = [row for row in store.list_outcomes() if row["delivery_id"] in set(claimed)]
     context.log.info(f"{len(claimed)} new deliveries")
     for record in load_records():
@@ -55,4 +60,16 @@ def deliveries(
         yield dg.MaterializeResult(
             asset_key=record,
             metadata={"deliveries": len(rows), "accepted": accepted, "quarantined": quarantined},
+        )
+    for check in checks:
+        yield dg.AssetCheckResult(
+            asset_key=check.record,
+            check_name="delivery_profiles_match_contract",
+            passed=not check.failures and not check.errors,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "deliveries": check.deliveries,
+                "failures": list(check.failures),
+                "errors_of_ours": list(check.errors),
+            },
         )

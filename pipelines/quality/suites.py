@@ -1,15 +1,15 @@
 """Suites of Great Expectations compiled from contracts, and how they are run on one batch.
 
-Two kinds: over the table of delivery profiles of a record (a row per delivery), and over a mart
-before it is published. Row rules are compiled in `rules`. Great Expectations takes seconds to
-import and has no engine for polars or DuckDB: it is imported on use and given pandas frames.
+Two kinds: over the table of delivery profiles of a record (`profiles`, a row per delivery), and
+over a mart before it is published. Row rules are compiled in `rules`. Great Expectations takes
+seconds to import and has no engine for polars or DuckDB: it is imported on use and given pandas
+frames.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,9 +17,6 @@ from typing import Any
 import polars as pl
 
 from data_contracts.loader import Contract
-
-MAX_QUARANTINED_SHARE = 0.5
-MAX_MISSING_SHARE_RISE = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,19 +26,35 @@ class Expectation:
     kind: str
     arguments: dict[str, Any] = field(hash=False)
     sentence: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An expectation that a row does not meet. `row`: its place in the batch; `value`: as found."""
+
+    expectation: Expectation
+    row: int
+    value: Any
 
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What a suite found. `failures`: a sentence for each expectation that was not met."""
+    """What a suite found.
+
+    `failures`: a sentence for each expectation that was not met; `errors`: for each that could not
+    be checked, which is a fault of ours and says nothing of the data; `findings`: the rows.
+    """
 
     suite: str
     count_expectations: int
     failures: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def has_passed(self) -> bool:
-        return not self.failures
+        return not self.failures and not self.errors
 
 
 def compile_mart_suite(contract: Contract) -> list[Expectation]:
@@ -103,71 +116,10 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
     return suite
 
 
-def compile_profile_suite(contract: Contract) -> list[Expectation]:
-    """What is expected of each delivery of a record, over the table of delivery profiles."""
-    suite = [
-        Expectation(
-            "ExpectColumnValuesToBeBetween",
-            {"column": "rows_delivered", "min_value": 1},
-            "A delivery holds at least one row",
-        ),
-        Expectation(
-            "ExpectColumnPairValuesToBeEqual",
-            {"column_A": "rows_delivered", "column_B": "rows_judged"},
-            "Accepted, quarantined and replayed rows add up to the rows delivered",
-        ),
-        Expectation(
-            "ExpectColumnValuesToBeBetween",
-            {"column": "quarantined_share", "max_value": MAX_QUARANTINED_SHARE},
-            f"No more than {MAX_QUARANTINED_SHARE:.0%} of a delivery's rows are held back",
-        ),
-    ]
-    for column in contract.columns:
-        if not column.is_required and not column.is_personal:
-            suite.append(
-                Expectation(
-                    "ExpectColumnValuesToBeBetween",
-                    {"column": f"rise_{column.name}", "max_value": MAX_MISSING_SHARE_RISE},
-                    f"{column.name} is not missing far more often than in earlier deliveries",
-                )
-            )
-    return suite
-
-
-def make_profile_table(contract: Contract, outcomes: Iterable[dict[str, Any]]) -> pl.DataFrame:
-    """The table of delivery profiles of one record: one row per delivery, in order of arrival.
-
-    `outcomes`: `delivery_id, rows_delivered, rows_accepted, rows_quarantined, rows_replayed` and
-    `profile` (a dictionary). `rise_<column>` is the missing share less the mean of the missing
-    shares of earlier deliveries, 0 for the first.
-    """
-    rows: list[dict[str, Any]] = []
-    history: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        profile, accepted = outcome["profile"], outcome["rows_accepted"]
-        delivered = outcome["rows_delivered"]
-        row: dict[str, Any] = {
-            "delivery_id": outcome["delivery_id"],
-            "rows_delivered": delivered,
-            "rows_judged": accepted + outcome["rows_quarantined"] + outcome["rows_replayed"],
-            "quarantined_share": outcome["rows_quarantined"] / delivered if delivered else 0.0,
-        }
-        for column in contract.columns:
-            if column.is_required or column.is_personal:
-                continue
-            missing = profile.get(f"missing_{column.name}", 0) / accepted if accepted else 0.0
-            earlier = history.setdefault(column.name, [])
-            mean = sum(earlier) / len(earlier) if earlier else missing
-            row[f"rise_{column.name}"] = missing - mean
-            earlier.append(missing)
-        rows.append(row)
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
 def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -> SuiteResult:
     """Run a suite on one batch with Great Expectations.
 
-    An expectation that raised is a failure that says so: it is never taken for a pass.
+    An expectation that raised is an error of ours: it is never taken for a pass, nor for bad data.
     """
     gx, context = _open_great_expectations()
     frame = batch.with_columns(
@@ -185,16 +137,29 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
             for expectation in expectations
         ],
     )
-    result = definition.get_batch(batch_parameters={"dataframe": frame}).validate(suite)
-    failures = []
+    result = definition.get_batch(batch_parameters={"dataframe": frame}).validate(
+        suite, result_format="COMPLETE"
+    )
+    failures, errors = [], []
+    findings: list[Finding] = []
     for found in result.results:
-        if found.success:
-            continue
         wanted = _find(expectations, found.expectation_config)
-        failures.append(f"{name}: {wanted}; {_describe(found)}")
+        raised = _find_exception(found)
+        if raised is not None:
+            errors.append(f"{name}: {wanted.sentence}; it could not be checked: {raised}")
+        elif not found.success:
+            failures.append(f"{name}: {wanted.sentence}; {_describe(found)}")
+            places = found.result.get("unexpected_index_list") or []
+            values = found.result.get("unexpected_list") or []
+            findings += [
+                Finding(wanted, int(place), value)
+                for place, value in zip(places, values, strict=False)
+            ]
     if len(result.results) != len(expectations):
-        failures.append(f"{name}: {len(result.results)} of {len(expectations)} expectations ran")
-    return SuiteResult(name, len(expectations), tuple(sorted(failures)))
+        errors.append(f"{name}: {len(result.results)} of {len(expectations)} expectations ran")
+    return SuiteResult(
+        name, len(expectations), tuple(sorted(failures)), tuple(sorted(errors)), tuple(findings)
+    )
 
 
 @cache
@@ -209,7 +174,7 @@ def _open_great_expectations() -> tuple[Any, Any]:
     return great_expectations, context
 
 
-def _find(expectations: list[Expectation], configuration: Any) -> str:
+def _find(expectations: list[Expectation], configuration: Any) -> Expectation:
     for expectation in expectations:
         kind = "".join(part.capitalize() for part in configuration.type.split("_"))
         if expectation.kind == kind and all(
@@ -217,18 +182,21 @@ def _find(expectations: list[Expectation], configuration: Any) -> str:
             for name, value in expectation.arguments.items()
             if value is not None
         ):
-            return expectation.sentence
-    return str(configuration.type)
+            return expectation
+    return Expectation(str(configuration.type), {}, str(configuration.type))
+
+
+def _find_exception(found: Any) -> str | None:
+    """What Great Expectations raised within an expectation, which it reports as a failure."""
+    information = found.exception_info or {}
+    details = [information, *information.values()]
+    for entry in details:
+        if isinstance(entry, dict) and entry.get("raised_exception"):
+            return str(entry.get("exception_message"))
+    return None
 
 
 def _describe(found: Any) -> str:
-    raised = [
-        details
-        for details in (found.exception_info or {}).values()
-        if isinstance(details, dict) and details.get("raised_exception")
-    ]
-    if raised:
-        return f"it could not be checked: {raised[0].get('exception_message')}"
     result = found.result
     if "unexpected_count" in result:
         examples = ", ".join(str(value) for value in result["partial_unexpected_list"][:3])
