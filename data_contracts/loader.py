@@ -123,7 +123,10 @@ class RowRule:
 
 @dataclass(frozen=True)
 class Contract:
-    """The contract of one record or mart."""
+    """The contract of one record or mart.
+
+    `late_after_days`: how many days after its last row a food bank's record is late (its SLA).
+    """
 
     name: str
     version: str
@@ -136,6 +139,7 @@ class Contract:
     header_columns: tuple[str, ...]
     judge_order: int
     minimum_rows: int
+    late_after_days: int | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -191,6 +195,14 @@ def _read_minimum_rows(table: SchemaObject) -> int:
     return 0
 
 
+def _read_latency(odcs: OpenDataContractStandard) -> int | None:
+    """Days after its last row at which a record is late, by the service level of its contract."""
+    for entry in odcs.slaProperties or []:
+        if entry.property == "latency" and entry.unit == "d":
+            return int(entry.value)  # type: ignore[arg-type]
+    return None
+
+
 def load_contract(path: Path) -> Contract:
     """Read one ODCS file.
 
@@ -231,6 +243,7 @@ def load_contract(path: Path) -> Contract:
         header_columns=tuple(_property(odcs.customProperties, "headerColumns", [])),
         judge_order=int(_property(odcs.customProperties, "judgeOrder", 0)),
         minimum_rows=_read_minimum_rows(table),
+        late_after_days=_read_latency(odcs),
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simplejson
@@ -20,7 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipelines.settings import Settings
-from pipelines.store import DeliveryStore
+from pipelines.store import Delivery, DeliveryStore
 
 if TYPE_CHECKING:
     from pipelines.runs import RefreshSummary
@@ -81,12 +82,12 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
     for state, count in summary.deliveries.items():
         table.add_row(f"deliveries {state.replace('_', ' ')}", str(count))
     for name, count in summary.rows.items():
-        table.add_row(f"rows {name}", str(count))
+        table.add_row(f"rows {name.replace('_', ' ')}", str(count))
     console.print(table)
     for entry in summary.set_aside:
         console.print(f"Set aside: {entry['source_name']}: {entry['reason']}", markup=False)
     if summary.rows["quarantined"]:
-        console.print("Lines to correct: collecto quarantine list")
+        console.print("Lines to correct: collecto quarantine list, or export")
     if summary.refused:
         console.print(f"Publication refused ({len(summary.refused)} reasons):")
         for reason in summary.refused[:10]:
@@ -108,13 +109,26 @@ def print_status(status: dict[str, Any], as_json: bool) -> None:
         table.add_row(f"deliveries {state.replace('_', ' ')}", str(count))
     for name, count in status["rows"].items():
         table.add_row(f"rows {name}", str(count))
+    for name, kilograms in status["kilograms"].items():
+        table.add_row(f"kg in rows {name.replace('_', ' ')}", f"{kilograms:.3f}")
     table.add_row("lines to correct", str(status["quarantine_open"]))
     console.print(table)
-    late = Table("food bank", "record", "last date", "days since", box=None, pad_edge=False)
+    for sentence in status["imbalances"]:
+        console.print(f"Does not add up: {sentence}", markup=False)
+    late = Table("food bank", "record", "last date", "days since", "due on", "",
+                 box=None, pad_edge=False)  # fmt: skip
     for entry in status["lateness"]:
-        late.add_row(*(str(value) for value in entry.values()))
+        values = [_show(entry[name]) for name in
+                  ("food_bank_id", "record", "last_date", "days_since", "due_on")]  # fmt: skip
+        late.add_row(*values, "late" if entry["is_late"] else "")
     if status["lateness"]:
         console.print(late)
+    for held in status["held"]:
+        console.print(f"Waits for approval: {held['food_bank_id']}/{held['source_name']}:"
+                      f" {held['reason']}", markup=False)  # fmt: skip
+    for warning in status["warnings"]:
+        console.print(f"Odd: {warning['food_bank_id']}/{warning['source_name']}"
+                      f" ({warning['record']}): {warning['sentence']}", markup=False)  # fmt: skip
     if status["refused"]:
         console.print(f"The last publication was refused: {status['refused'][0]}", markup=False)
     if status["publication_id"]:
@@ -206,10 +220,13 @@ def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
     outcomes: dict[str, list[dict[str, Any]]] = {}
     for outcome in store.list_outcomes():
         outcomes.setdefault(outcome["delivery_id"], []).append(outcome)
+    warnings: dict[str, list[str]] = {}
+    for verdict in store.list_verdicts():
+        if not verdict["has_passed"]:
+            warnings.setdefault(verdict["delivery_id"], []).append(verdict["sentence"])
     rows = []
     for delivery in store.list_deliveries():
         own = outcomes.get(delivery.delivery_id, [])
-        grams = [row["grams_accepted"] for row in own if row["grams_accepted"] is not None]
         rows.append(
             {
                 "delivery_id": delivery.delivery_id,
@@ -224,7 +241,14 @@ def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
                     f"rows_{name}": sum(row[f"rows_{name}"] for row in own)
                     for name in ("delivered", "accepted", "quarantined", "replayed")
                 },
-                "kg_accepted": Decimal(sum(grams)) / 1000 if grams else None,
+                "rows_filtered": sum(row["rows_filtered"] for row in own),
+                "lines_read": delivery.lines_read,
+                **{
+                    f"kg_{name}": _sum_kilograms(own, f"grams_{name}")
+                    for name in ("delivered", "accepted", "quarantined", "replayed")
+                },
+                "encoding": delivery.encoding,
+                "warnings": warnings.get(delivery.delivery_id, []),
                 "contract_version": own[0]["contract_version"] if own else None,
                 "profile_version": delivery.profile_version,
             }
@@ -244,9 +268,66 @@ def describe_deliveries(store: DeliveryStore) -> list[dict[str, Any]]:
                     f"rows_{name}": 0
                     for name in ("delivered", "accepted", "quarantined", "replayed")
                 },
+                "warnings": [],
             }
         )
     return rows
+
+
+def _sum_kilograms(outcomes: list[dict[str, Any]], name: str) -> Decimal | None:
+    grams = [row[name] for row in outcomes if row[name] is not None]
+    return Decimal(sum(grams)) / 1000 if grams else None
+
+
+def print_decision(delivery: Delivery, is_approved: bool, as_json: bool) -> None:
+    """Print what was decided about a delivery that was held."""
+    if as_json:
+        print_json({"delivery_id": delivery.delivery_id, "is_approved": is_approved})
+        return
+    what = "is judged by the next refresh" if is_approved else "is set aside"
+    console.print(f"{delivery.food_bank_id}/{delivery.source_name} {what}", markup=False)
+
+
+def print_export(paths: list[Path], rows: int, as_json: bool) -> None:
+    """Print the workbooks that were written."""
+    if as_json:
+        print_json({"rows": rows, "files": [str(path) for path in paths]})
+        return
+    for path in paths:
+        console.print(f"Wrote {path}", markup=False)
+    console.print(f"{rows} lines to correct")
+
+
+def print_replay(tried: int, replayed: int, as_json: bool) -> None:
+    """Print what a replay did."""
+    if as_json:
+        print_json({"rows_tried": tried, "rows_replayed": replayed})
+        return
+    following = "; next: collecto refresh" if replayed else ""
+    console.print(f"{replayed} of {tried} lines are accepted now{following}")
+
+
+def print_reconciliation(lines: list[dict[str, Any]], as_json: bool) -> None:
+    """Print our figures beside a report's, line by line."""
+    if as_json:
+        print_json(lines)
+        return
+    table = Table("line", "period", "report", "ours", "gap", "%", "cause",
+                  box=None, pad_edge=False)  # fmt: skip
+    for line in lines:
+        share = line["gap_share"]
+        table.add_row(
+            line["label"],
+            line["period"],
+            _show(line["reported"]),
+            _show(line["ours"]),
+            _show(line["gap"]),
+            f"{share:+.2%}" if share is not None else "n/a",
+            f"{line['cause']}: {line['detail']}" if line["detail"] else line["cause"],
+        )
+    console.print(table)
+    left = sum(line["cause"] == "unexplained" for line in lines)
+    console.print(f"{len(lines)} lines, {left} with a gap that nothing explains")
 
 
 def print_deliveries(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -124,9 +124,68 @@ def rebuild(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: collecto status --json")
 def status(as_json: AsJson = False) -> None:
     """Deliveries by state, lines to correct, what is late, the publication and its age."""
-    from pipelines import answers, runs
+    from pipelines import answers
+    from pipelines.health import describe_status
 
-    answers.print_status(runs.describe_status(load_settings()), as_json)
+    answers.print_status(describe_status(load_settings()), as_json)
+
+
+@app.command(epilog="Example: collecto doctor --json")
+def doctor(as_json: AsJson = False) -> None:
+    """What needs attention: key, disk, contracts, late files, lines to correct, what waits.
+
+    Exit status 1 where something is wrong; each line says what to do next.
+    """
+    from pipelines import answers
+    from pipelines.health import examine
+
+    results = examine(load_settings())
+    answers.print_checks(results, as_json)
+    if not all(result["ok"] for result in results):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: collecto verify --json")
+def verify(as_json: AsJson = False) -> None:
+    """Hash raw, accepted and published files again; exit status 1 where one was altered."""
+    from pipelines import answers
+    from pipelines.health import verify as verify_files
+
+    with answers.show_progress("Hashing", as_json) as report:
+        results = verify_files(load_settings(), report)
+    answers.print_checks(results, as_json)
+    if not all(result["ok"] for result in results):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Example: collecto reconcile rapport-2023.csv (columns: indicator, period, value, and"
+    " food_bank, unit, label where they are needed)"
+)
+def reconcile(
+    file: Annotated[Path, typer.Argument(help="The published report, as CSV or workbook.")],
+    food_bank: Annotated[
+        str | None, typer.Option("--food-bank", help="Whose report it is.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of a figure that is no gap.")
+    ] = 0.005,
+    as_json: AsJson = False,
+) -> None:
+    """Our figures beside a published report of the food bank: the gap of each line, and its cause.
+
+    Exit status 1 where a gap is left that nothing explains.
+    """
+    from pipelines import answers
+    from pipelines.reconciliation import ReportError, reconcile_report
+
+    try:
+        lines = reconcile_report(load_settings(), file, food_bank, tolerance)
+    except ReportError as error:
+        raise UsageError(str(error)) from None
+    answers.print_reconciliation(lines, as_json)
+    if any(line["cause"] == "unexplained" for line in lines):
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -202,6 +261,103 @@ def list_quarantine(
     if food_bank:
         rows = [row for row in rows if row["food_bank_id"] in food_bank]
     answers.print_quarantine(rows, as_json)
+
+
+@deliveries_app.command("approve", epilog="Example: collecto deliveries approve 3f9a --comment vu")
+def approve_delivery(
+    delivery: Annotated[str, typer.Argument(help="Its identifier, or the beginning of it.")],
+    comment: Annotated[str, typer.Option(help="Why it is right.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a delivery that was held be judged: it takes away what it says it replaces."""
+    _decide(delivery, comment, as_json, is_approved=True)
+
+
+@deliveries_app.command("refuse", epilog="Example: collecto deliveries refuse 3f9a --comment coupé")
+def refuse_delivery(
+    delivery: Annotated[str, typer.Argument(help="Its identifier, or the beginning of it.")],
+    comment: Annotated[str, typer.Option(help="Why it is wrong.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Set a delivery that was held aside: what it would replace stays."""
+    _decide(delivery, comment, as_json, is_approved=False)
+
+
+def _decide(delivery: str, comment: str, as_json: bool, *, is_approved: bool) -> None:
+    from pipelines import answers
+    from pipelines.intake import DecisionError, decide_held
+    from pipelines.store import hold_writer_lock, open_store
+
+    settings = load_settings()
+    with hold_writer_lock(settings), open_store(settings) as store:
+        try:
+            found = decide_held(store, delivery, comment, is_approved)
+        except DecisionError as error:
+            raise UsageError(str(error)) from None
+    answers.print_decision(found, is_approved, as_json)
+
+
+@quarantine_app.command("export", epilog="Example: collecto quarantine export -o corrections/")
+def export_quarantine(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of workbooks.")] = Path(),
+    food_bank: FoodBanks = None,
+    as_json: AsJson = False,
+) -> None:
+    """Workbooks (XLSX) of the lines to correct, with what is wrong in plain French.
+
+    The corrected workbook simply lands again, in landing/<food bank>/<record>/.
+    """
+    from pipelines import answers
+    from pipelines.quality.corrections import write_corrections
+    from pipelines.store import open_store
+
+    settings = load_settings()
+    with open_store(settings) as store:
+        rows = [
+            row
+            for row in store.list_quarantine("open")
+            if not food_bank or row["food_bank_id"] in food_bank
+        ]
+    paths = write_corrections(rows, output, settings.today())
+    answers.print_export(paths, len(rows), as_json)
+
+
+@quarantine_app.command("replay", epilog="Example: collecto quarantine replay --json")
+def replay_quarantine(food_bank: FoodBanks = None, as_json: AsJson = False) -> None:
+    """Judge lines held back again under today's contracts and profiles; then refresh."""
+    from data_contracts.loader import load_profiles
+    from pipelines import answers, intake
+    from pipelines.store import hold_writer_lock, open_store
+
+    settings = load_settings()
+    profiles = load_profiles(settings.sources_dir)
+    with (
+        answers.show_progress("Judging again", as_json) as report,
+        hold_writer_lock(settings),
+        open_store(settings) as store,
+    ):
+        replayed = intake.replay_quarantine(settings, store, profiles, food_bank or (), report)
+    answers.print_replay(replayed.rows_tried, replayed.rows_replayed, as_json)
+
+
+@contracts_app.command(
+    "new-source", epilog="Example: collecto contracts new-source export.csv --food-bank rhone"
+)
+def draft_source(
+    file: Annotated[Path, typer.Argument(help="A sample of what the food bank exports.")],
+    food_bank: Annotated[str, typer.Option("--food-bank", help="Short name.")] = "exemple",
+    record: Annotated[
+        str | None, typer.Option(help="The record that it holds; else the one that fits best.")
+    ] = None,
+) -> None:
+    """Profile a sample file and print a first source profile for it, to be completed by hand."""
+    from pipelines.ingest.containers import UnreadableError
+    from pipelines.ingest.drafting import draft_profile
+
+    try:
+        print(draft_profile(file, food_bank, record), end="")
+    except UnreadableError as error:
+        raise UsageError(f"{file.name}: {error}") from None
 
 
 @contracts_app.command("check", epilog="Example: collecto contracts check --json")

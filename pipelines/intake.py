@@ -504,6 +504,29 @@ def _keep_verdicts(
         store.set_aside(delivery_id, reason)
 
 
+class DecisionError(Exception):
+    """No delivery that waits for approval has this identifier."""
+
+
+def decide_held(store: DeliveryStore, delivery: str, comment: str, is_approved: bool) -> Delivery:
+    """Approve or refuse a delivery that was held, by its identifier or the beginning of it.
+
+    Raises DecisionError where none or several wait under it. The caller holds the writer's lock.
+    """
+    held = store.list_deliveries("held")
+    found = [entry for entry in held if delivery and entry.delivery_id.startswith(delivery)]
+    if len(found) != 1:
+        waiting = ", ".join(entry.delivery_id[:12] for entry in held) or "none"
+        many = "several deliveries wait" if found else "no delivery waits"
+        raise DecisionError(f"{many} for approval under {delivery!r} (waiting: {waiting})")
+    if is_approved:
+        store.approve(found[0].delivery_id, f"{now().isoformat()} {comment}".strip())
+    else:
+        reason = f"refused: {comment}" if comment else "refused after it was held"
+        store.set_aside(found[0].delivery_id, reason)
+    return found[0]
+
+
 @dataclass(frozen=True)
 class Replayed:
     """What a replay did: rows tried, rows that are accepted now."""
@@ -591,8 +614,8 @@ def _replay_rows(
     cells = pl.concat(frames)
     if cells.is_empty():
         return 0
-    revision = max(row["row_id"] for row in rows.values())
-    ending = f".replay-{revision}"
+    # One that was not recorded is written over by the next one.
+    ending = f".replay-{store.read_revision(entry.delivery.delivery_id, entry.contract.name)}"
     context = read_context(connection, settings.accepted, entry.delivery.food_bank_id)
     delivered = replace(entry.rows, cells=cells)
     [result] = judge_rows(

@@ -6,7 +6,6 @@ are imported: where nothing is new it takes no more than reading names and hashe
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from data_contracts.publications import (
     read_pointer,
     read_refusal,
 )
+from pipelines.health import count_kilograms, count_rows
 from pipelines.ingest.landing import has_new_files, list_ignored, set_duplicates_aside
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import is_current
@@ -52,11 +52,13 @@ class RefreshSummary:
     refused: list[str]
     ignored: list[str] = field(default_factory=list)
     is_rebuild: bool = False
+    kilograms: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "deliveries": self.deliveries,
             "rows": self.rows,
+            "kilograms": self.kilograms,
             "set_aside": self.set_aside,
             "publication_id": self.publication_id,
             "is_new": self.is_new,
@@ -66,10 +68,11 @@ class RefreshSummary:
 
     @property
     def exit_status(self) -> int:
-        """0 done, 3 a delivery was set aside in this run, 4 publication refused."""
+        """0 done, 3 a delivery was set aside or held in this run, 4 publication refused."""
         if self.refused:
             return 4
-        return 3 if self.deliveries.get("set_aside") else 0
+        aside = sum(self.deliveries.get(state, 0) for state in ("set_aside", "held", "failed"))
+        return 3 if aside else 0
 
 
 def refresh(
@@ -149,22 +152,15 @@ def _summarise(
         set_aside=[
             {"source_name": f"{entry.food_bank_id}/{entry.source_name}", "reason": entry.reason}
             for entry in deliveries
-            if entry.state == "set_aside" and entry.reason
+            if entry.state in ("set_aside", "held", "failed") and entry.reason
         ],
         publication_id=(read_pointer(settings.published) or {}).get("publication_id"),
         is_new=is_new,
         refused=list(refusal["reasons"]) if refusal else [],
         ignored=list_ignored(settings.landing),
         is_rebuild=is_rebuild,
+        kilograms=count_kilograms(outcomes),
     )
-
-
-def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
-    """Rows delivered, accepted, quarantined, replayed, over these outcomes."""
-    return {
-        name: sum(row[f"rows_{name}"] for row in outcomes)
-        for name in ("delivered", "accepted", "quarantined", "replayed")
-    }
 
 
 def _execute(
@@ -231,45 +227,6 @@ def prepare_dagster_home(settings: Settings) -> None:
             )
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-
-
-def describe_status(settings: Settings) -> dict[str, Any]:
-    """Deliveries by state, rows, lines to correct, what is late, the publication and its age."""
-    with open_store(settings) as store:
-        deliveries = store.list_deliveries()
-        outcomes = store.list_outcomes()
-        states = Counter(entry.state for entry in deliveries)
-        states["duplicate"] = store.count_duplicates()
-        open_rows = len(store.list_quarantine("open"))
-    pointer = read_pointer(settings.published)
-    return {
-        "deliveries": {state: count for state, count in sorted(states.items()) if count},
-        "rows": count_rows(outcomes),
-        "quarantine_open": open_rows,
-        "lateness": _describe_lateness(settings, outcomes),
-        "publication_id": pointer["publication_id"] if pointer else None,
-        "published_at": pointer["published_at"] if pointer else None,
-        "refused": (read_refusal(settings.published) or {}).get("reasons"),
-    }
-
-
-def _describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    last: dict[tuple[str, str], str] = {}
-    for outcome in outcomes:
-        date = json.loads(outcome["profile"]).get("last_date")
-        key = (outcome["food_bank_id"], outcome["record"])
-        if date:
-            last[key] = max(last.get(key, ""), date)
-    today = settings.today()
-    return [
-        {
-            "food_bank_id": food_bank,
-            "record": record,
-            "last_date": date,
-            "days_since": (today - type(today).fromisoformat(date)).days,
-        }
-        for (food_bank, record), date in sorted(last.items())
-    ]
 
 
 def explain_indicator(settings: Settings, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

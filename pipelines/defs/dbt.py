@@ -14,7 +14,7 @@ from pipelines.defs.resources import WRITER_POOL, Writer
 from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
 from pipelines.publish.pointer import refuse_draft
 from pipelines.settings import load_settings, now
-from pipelines.store import open_store
+from pipelines.store import open_store, reach
 from pipelines.warehouse.build import NodeResult, build_warehouse, ensure_manifest, write_inputs
 
 
@@ -50,12 +50,14 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
         with open_store(settings) as store:
             outcomes = store.list_outcomes()
             write_inputs(settings, outcomes)
+            reach("include.inputs_written")
             results = build_warehouse(
                 settings,
                 hash_project(),
                 is_from_nothing=writer.is_rebuild,
                 on_result=lambda name: writer.report(f"Building {name}"),
             )
+            reach("include.built")
             yield from _report(context, results)
             failed = [f"{node.name}: {node.message}" for node in results if node.has_failed]
             if failed:
@@ -63,6 +65,7 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
                 refuse_draft(settings, publication_id, now(), failed)
                 raise dg.Failure("; ".join(failed), allow_retries=False)
             store.mark_included({outcome["delivery_id"] for outcome in outcomes})
+            reach("include.marked")
 
     return warehouse
 

@@ -13,6 +13,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.store import hold_writer_lock
 
 WRITER_POOL = "warehouse_writer"
+PATIENCE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Writer:
 def hold_writer(context: dg.InitResourceContext) -> Iterator[Writer]:
     settings = load_settings()
     is_rebuild = context.run is not None and context.run.job_name == "rebuild"
-    with hold_writer_lock(settings) as epoch:
+    # The daemon's run waits for one that somebody started by hand.
+    with hold_writer_lock(settings, PATIENCE_SECONDS) as epoch:
         yield Writer(settings, epoch, is_rebuild=is_rebuild)
 
 

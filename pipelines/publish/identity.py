@@ -17,7 +17,7 @@ from pipelines.settings import PROJECT_DIR, Settings
 CODE_FOLDERS = {
     "pipelines": ("*.py",),
     "dbt_project": ("*.sql", "*.yml", "*.csv"),
-    "data_contracts": ("*.py", "*.yaml"),
+    "data_contracts": ("*.py", "*.yaml", "*.csv"),
 }
 
 
@@ -55,11 +55,18 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
                 "food_bank_id",
                 "record",
                 "contract_version",
+                "lines_read",
+                "rows_filtered",
+                "lines_mapped",
                 "rows_delivered",
                 "rows_accepted",
                 "rows_quarantined",
                 "rows_replayed",
+                "rows_replaced",
+                "grams_delivered",
                 "grams_accepted",
+                "grams_quarantined",
+                "grams_replayed",
             )
         }
         for outcome in outcomes

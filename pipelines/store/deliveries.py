@@ -391,6 +391,14 @@ class DeliveryStore:
             for record, rows in quarantined.items():
                 _insert_quarantine(db, food_bank_id, record, delivery_id, rows)
 
+    def read_revision(self, delivery_id: str, record: str) -> int:
+        """How often the accepted rows of one record of a delivery were written."""
+        row = self._db.execute(
+            "select revision from delivery_records where delivery_id = ? and record = ?",
+            (delivery_id, record),
+        ).fetchone()
+        return int(row[0])
+
     def record_replay(
         self,
         delivery_id: str,

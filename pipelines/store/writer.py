@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,20 +20,22 @@ class StaleEpochError(Exception):
 
 
 @contextmanager
-def hold_writer_lock(settings: Settings) -> Iterator[int]:
+def hold_writer_lock(settings: Settings, patience: float = 0) -> Iterator[int]:
     """Hold the writer's lock of the data folder and give the epoch of this writer.
 
-    The lock falls with the process. Raises StoreBusyError at once where another process holds it.
+    The lock falls with the process. Where another process holds it, waits up to `patience` seconds,
+    then raises StoreBusyError.
     """
     settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreBusyError(
-                f"another refresh is at work in {settings.data}; wait for it to end"
-            ) from None
+        deadline = time.monotonic() + patience
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise StoreBusyError(
+                    f"another refresh is at work in {settings.data}; wait for it to end"
+                )
+            time.sleep(0.2)
         epoch = read_epoch(settings) + 1
         # One write of fixed width: no crash leaves an empty file, which would read as epoch 0.
         os.pwrite(descriptor, f"{epoch:020d}".encode(), 0)
@@ -40,6 +43,14 @@ def hold_writer_lock(settings: Settings) -> Iterator[int]:
         yield epoch
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_epoch(settings: Settings) -> int:

@@ -34,7 +34,10 @@ def stored(folder: DataFolder) -> DataFolder:
     add_parsed(store, "d1", "orders/a.csv", AT)
     add_parsed(store, "d2", "orders/b.csv", AT, reason="the file is empty")
     held = [QuarantinedRow(3, None, "O1|2", {"order_id": "O1", "ordered_kg": VALUE}, [RULE])]
-    outcome = RecordOutcome("orders", "1.0.0", 3, 1, 2, 1, 12_500, {"last_date": "2024-06-20"})
+    outcome = RecordOutcome(
+        "orders", "1.0.0", 3, 0, 2, 1, 12_500, {"last_date": "2024-06-20"},
+        grams_delivered=13_000, grams_quarantined=500, lines_mapped=1,
+    )  # fmt: skip
     store.record_judgement("d1", "own columns", [], [outcome], {"orders": held}, {})
     store.record_file("petite/orders/a.csv", 1, 1, "d1", False)
     store.record_file("petite/orders/again.csv", 1, 1, "d1", True)
@@ -183,8 +186,16 @@ def test_status_has_the_figures_over_all_deliveries(stored: DataFolder) -> None:
     assert status["deliveries"] == {"duplicate": 1, "judged": 1, "set_aside": 1}
     assert status["rows"] == {"delivered": 3, "accepted": 2, "quarantined": 1, "replayed": 0}
     assert status["lateness"] == [
-        {"food_bank_id": "petite", "record": "orders", "last_date": "2024-06-20", "days_since": 6}
+        {
+            "food_bank_id": "petite",
+            "record": "orders",
+            "last_date": "2024-06-20",
+            "days_since": 6,
+            "due_on": "2024-06-27",
+            "is_late": False,
+        }
     ]
+    assert status["imbalances"] == []
     assert (status["publication_id"], status["refused"]) == (None, None)
 
 

@@ -79,6 +79,8 @@ def outcome(delivery_id: str = "d1", **changed: Any) -> dict[str, Any]:
         "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders",
         "contract_version": "1.0.0", "rows_delivered": 3, "rows_accepted": 2,
         "rows_quarantined": 1, "rows_replayed": 0, "grams_accepted": 2500, "state": "judged",
+        "lines_read": 4, "rows_filtered": 1, "lines_mapped": 3, "rows_replaced": 0,
+        "grams_delivered": 3000, "grams_quarantined": 500, "grams_replayed": 0,
         "received_at": "2024-06-26T03:00:00+00:00", "arrival_no": 1, "source_name": "a.csv",
     }  # fmt: skip
     return {**values, **changed}

@@ -1,0 +1,325 @@
+"""How a data folder is: what came and balances, what is late, what was altered, what to do next.
+
+`describe_status` counts, `verify` hashes again, `examine` is the doctor. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from data_contracts.loader import (
+    Expected,
+    SourceProfile,
+    load_profiles,
+    load_records,
+)
+from data_contracts.publications import PublicationError, read_pointer, read_refusal
+from pipelines.ingest.landing import has_new_files, list_ignored
+from pipelines.settings import Settings, SettingsError
+from pipelines.store import DeliveryStore, hash_file, load_pseudonymizer, open_store
+
+COUNTED = ("judged", "included")
+ROWS = ("delivered", "accepted", "quarantined", "replayed")
+LOW_DISK_BYTES = 5_000_000_000
+
+
+def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
+    """Rows delivered, accepted, quarantined, replayed, and set aside with their delivery."""
+    counted = [row for row in outcomes if row["state"] in COUNTED]
+    rows = {name: sum(row[f"rows_{name}"] for row in counted) for name in ROWS}
+    aside = sum(row["rows_delivered"] for row in outcomes if row["state"] not in COUNTED)
+    rows["delivered"] += aside
+    return {**rows, "set_aside": aside} if aside else rows
+
+
+def count_kilograms(outcomes: list[dict[str, Any]]) -> dict[str, float]:
+    """Kilograms that can be read, as `count_rows` counts rows; to the gram."""
+    counted = [row for row in outcomes if row["state"] in COUNTED]
+    grams = {name: sum(row[f"grams_{name}"] or 0 for row in counted) for name in ROWS}
+    aside = sum(row["grams_delivered"] or 0 for row in outcomes if row["state"] not in COUNTED)
+    grams["delivered"] += aside
+    if aside:
+        grams["set_aside"] = aside
+    return {name: amount / 1000 for name, amount in grams.items()}
+
+
+def find_imbalances(outcomes: list[dict[str, Any]]) -> list[str]:
+    """A sentence for each delivery whose lines, rows or kilograms do not add up."""
+    found = []
+    for row in outcomes:
+        name = f"{row['food_bank_id']}/{row['source_name']} ({row['record']})"
+        if row["lines_read"] != row["rows_filtered"] + row["lines_mapped"]:
+            found.append(
+                f"{name}: {row['lines_read']} lines read, {row['rows_filtered']} filtered and"
+                f" {row['lines_mapped']} mapped"
+            )
+        for kind in ("rows", "grams"):
+            parts = [row[f"{kind}_{part}"] or 0 for part in ROWS]
+            if parts[0] != sum(parts[1:]):
+                found.append(f"{name}: {kind} {parts[0]} is not {' + '.join(map(str, parts[1:]))}")
+    return found
+
+
+def describe_status(settings: Settings) -> dict[str, Any]:
+    """Deliveries by state, rows and kilograms, lines to correct, what is late, the publication."""
+    with open_store(settings) as store:
+        deliveries = store.list_deliveries()
+        outcomes = store.list_outcomes()
+        states = Counter(entry.state for entry in deliveries)
+        states["duplicate"] = store.count_duplicates()
+        open_rows = store.count_quarantine("open")
+        warnings = [row for row in store.list_verdicts() if not row["has_passed"]]
+    pointer = read_pointer(settings.published)
+    return {
+        "deliveries": {state: count for state, count in sorted(states.items()) if count},
+        "rows": count_rows(outcomes),
+        "kilograms": count_kilograms(outcomes),
+        "lines": {
+            "read": sum(row["lines_read"] or 0 for row in outcomes),
+            "filtered": sum(row["rows_filtered"] for row in outcomes),
+            "mapped": sum(row["lines_mapped"] for row in outcomes),
+        },
+        "imbalances": find_imbalances(outcomes),
+        "quarantine_open": open_rows,
+        "held": [
+            {
+                "delivery_id": entry.delivery_id,
+                "source_name": entry.source_name,
+                "food_bank_id": entry.food_bank_id,
+                "reason": entry.reason,
+            }
+            for entry in deliveries
+            if entry.state == "held"
+        ],
+        "warnings": [
+            {name: row[name] for name in ("food_bank_id", "record", "source_name", "sentence")}
+            for row in warnings
+        ],
+        "lateness": describe_lateness(settings, outcomes),
+        "publication_id": pointer["publication_id"] if pointer else None,
+        "published_at": pointer["published_at"] if pointer else None,
+        "refused": (read_refusal(settings.published) or {}).get("reasons"),
+    }
+
+
+def describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By food bank and record, the last day delivered and whether it is late.
+
+    Late is what its contract's service level says, or what the source profile expects of its file.
+    """
+    profiles = load_profiles(settings.sources_dir)
+    last: dict[tuple[str, str], str] = {}
+    streams: dict[tuple[str, str], set[str]] = {}
+    for outcome in outcomes:
+        if outcome["state"] not in COUNTED or outcome["record"] not in load_records():
+            continue
+        day = json.loads(outcome["profile"]).get("last_date")
+        key = (outcome["food_bank_id"], outcome["record"])
+        if day:
+            last[key] = max(last.get(key, ""), day)
+            streams.setdefault(key, set()).add(outcome["stream"])
+    today = settings.today()
+    rows = []
+    for (food_bank, record), day in sorted(last.items()):
+        last_day = date.fromisoformat(day)
+        limit = load_records()[record].late_after_days
+        due = last_day + timedelta(limit) if limit is not None else None
+        expected = _find_expected(profiles.get(food_bank), record, streams[food_bank, record])
+        if expected is not None:
+            due = next_due(expected, last_day)
+        rows.append(
+            {
+                "food_bank_id": food_bank,
+                "record": record,
+                "last_date": day,
+                "days_since": (today - last_day).days,
+                "due_on": due.isoformat() if due else None,
+                "is_late": bool(due and today > due),
+            }
+        )
+    return rows
+
+
+def _find_expected(
+    profile: SourceProfile | None, record: str, streams: set[str]
+) -> Expected | None:
+    for file in profile.files if profile else ():
+        if file.record == record and file.name in streams and file.expected:
+            return file.expected
+    return None
+
+
+def next_due(expected: Expected, last_day: date) -> date:
+    """The day by which the file after that of `last_day` must have come."""
+    if expected.every == "day":
+        period_end = last_day + timedelta(1)
+        while period_end.isoweekday() not in expected.weekdays or period_end in expected.closed:
+            period_end += timedelta(1)
+    elif expected.every == "week":
+        period_end = last_day + timedelta(7 + 7 - last_day.isoweekday())
+    else:
+        following = (last_day.replace(day=1) + timedelta(62)).replace(day=1)
+        period_end = following - timedelta(1)
+    due = period_end + timedelta(expected.days)
+    while due in expected.closed:
+        due += timedelta(1)
+    return due
+
+
+def verify(
+    settings: Settings, report: Callable[[str], None] = lambda step: None
+) -> list[dict[str, Any]]:
+    """Hash raw, accepted and published files again: one entry per kind, and per file that was
+    altered or is gone: `{check, ok, detail}`."""
+    with open_store(settings) as store:
+        deliveries = store.list_deliveries()
+        outcomes = store.list_outcomes()
+    raw = {
+        settings.raw / str(entry.archive): str(entry.archive_sha256)
+        for entry in deliveries
+        if entry.archive is not None
+    }
+    accepted = {
+        settings.accepted / row["record"] / name: sha256
+        for row in outcomes
+        if row["state"] in COUNTED
+        for name, sha256 in json.loads(row["files"]).items()
+    }
+    published = dict(_list_published(settings))
+    return [
+        entry
+        for kind, files in (("raw", raw), ("accepted", accepted), ("published", published))
+        for entry in _compare(settings, kind, files, report)
+    ]
+
+
+def _list_published(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Files of publications with the hashes that their manifests say; `CURRENT` says that of its
+    manifest."""
+    pointer = read_pointer(settings.published) or {}
+    for manifest in sorted(settings.published.glob("*/manifest.json")):
+        folder = manifest.parent
+        if folder.name == pointer.get("path"):
+            yield manifest, pointer["sha256"]
+        try:
+            marts = json.loads(manifest.read_text(encoding="utf-8"))["marts"]
+        except (ValueError, KeyError, UnicodeDecodeError):
+            yield manifest, "a manifest that can be read"
+            continue
+        for mart in marts:
+            yield folder / "data_team" / f"{mart['mart']}.parquet", mart["sha256"]
+
+
+def _compare(
+    settings: Settings, kind: str, files: dict[Path, str], report: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    wrong = 0
+    for path, sha256 in files.items():
+        name = path.relative_to(settings.data).as_posix()
+        report(f"Hashing {name}")
+        found = hash_file(path) if path.is_file() else None
+        if found != sha256:
+            wrong += 1
+            detail = "is gone" if found is None else "was altered since it was written"
+            yield {"check": name, "ok": False, "detail": detail}
+    yield {
+        "check": kind,
+        "ok": not wrong,
+        "detail": f"{len(files)} files, {wrong} altered or gone",
+    }
+
+
+def examine(settings: Settings) -> list[dict[str, Any]]:
+    """What needs somebody's attention: one entry per check, `{check, ok, detail}`; the detail of
+    what is wrong says what to do next."""
+    with open_store(settings) as store:
+        checks = [
+            _check_key(settings),
+            _check_disk(settings),
+            _check_contracts(settings),
+            *_check_deliveries(settings, store),
+        ]
+    checks.append(_check_publication(settings))
+    return checks
+
+
+def _entry(check: str, ok: bool, detail: str) -> dict[str, Any]:
+    return {"check": check, "ok": ok, "detail": detail}
+
+
+def _check_key(settings: Settings) -> dict[str, Any]:
+    try:
+        load_pseudonymizer(settings, "")
+    except SettingsError as error:
+        return _entry("key", False, str(error))
+    own = settings.pseudonym_key is None
+    return _entry("key", True, "the demonstration's own key" if own else "COLLECTO_PSEUDONYM_KEY")
+
+
+def _check_disk(settings: Settings) -> dict[str, Any]:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.data).free
+    detail = f"{free / 1e9:.1f} GB are free for {settings.data}"
+    if free < LOW_DISK_BYTES:
+        detail += "; make room before the next refresh"
+    return _entry("disk", free >= LOW_DISK_BYTES, detail)
+
+
+def _check_contracts(settings: Settings) -> dict[str, Any]:
+    from pipelines.quality.contract_check import check_contracts
+
+    wrong = [check for check in check_contracts(settings.sources_dir) if not check["ok"]]
+    detail = f"{wrong[0]['check']}: {wrong[0]['detail']}" if wrong else "contracts and profiles fit"
+    return _entry("contracts", not wrong, detail)
+
+
+def _check_deliveries(settings: Settings, store: DeliveryStore) -> Iterator[dict[str, Any]]:
+    profiles = load_profiles(settings.sources_dir)
+    outcomes = store.list_outcomes()
+    waits = has_new_files(settings, store, profiles)
+    ignored = list_ignored(settings.landing)
+    detail = f"{len(ignored)} entries are not read, such as {ignored[0]}" if ignored else ""
+    detail = detail or ("files wait: collecto refresh" if waits else "nothing waits")
+    yield _entry("landing", not ignored and not waits, detail)
+    late = [row for row in describe_lateness(settings, outcomes) if row["is_late"]]
+    names = ", ".join(f"{row['food_bank_id']}/{row['record']}" for row in late[:5])
+    yield _entry(
+        "late",
+        not late,
+        f"{len(late)} records are late: {names}; ask their senders" if late else "nothing is late",
+    )
+    for state, advice in (
+        ("held", "look at them: collecto deliveries list --state held"),
+        ("set_aside", "tell their senders: collecto deliveries list --state set_aside"),
+        ("failed", "send them again"),
+    ):
+        count = len(store.list_deliveries(state))  # type: ignore[arg-type]
+        detail = f"{count} deliveries; {advice}" if count else "none"
+        yield _entry(state, not count, detail)
+    open_rows = store.count_quarantine("open")
+    detail = f"{open_rows} lines to correct: collecto quarantine export" if open_rows else "none"
+    yield _entry("quarantine", not open_rows, detail)
+    imbalances = find_imbalances(outcomes)
+    detail = (
+        imbalances[0] if imbalances else "lines, rows and kilograms add up, delivery by delivery"
+    )
+    yield _entry("balance", not imbalances, detail)
+
+
+def _check_publication(settings: Settings) -> dict[str, Any]:
+    try:
+        pointer = read_pointer(settings.published)
+    except PublicationError as error:
+        return _entry("publication", False, str(error))
+    refusal = read_refusal(settings.published)
+    if refusal:
+        return _entry("publication", False, f"refused: {refusal['reasons'][0]}")
+    if pointer is None:
+        return _entry("publication", False, "nothing is published yet: collecto refresh")
+    return _entry("publication", True, f"{pointer['publication_id']} of {pointer['published_at']}")
