@@ -149,7 +149,7 @@ def _tell_zip(path: Path) -> Kind | None:
 
 def _tell_ole2(path: Path) -> Kind:
     with path.open("rb") as handle:
-        content = handle.read(MAX_WORKBOOK_BYTES)
+        content = handle.read(min(path.stat().st_size, MAX_WORKBOOK_BYTES))
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise UnreadableError("the workbook is protected by a password; send it without one")
     is_workbook = any(name.encode("utf-16-le") in content for name in ("Workbook", "Book"))

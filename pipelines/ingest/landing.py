@@ -32,7 +32,7 @@ from pipelines.ingest.staging import (
     stage_file,
     unpack_archive,
 )
-from pipelines.ingest.workers import ParsingPool, open_pool
+from pipelines.ingest.workers import share_pool
 from pipelines.settings import Settings, now
 from pipelines.store import (
     Delivery,
@@ -227,15 +227,12 @@ def claim_landing(
     claimed: list[str] = []
     settings.raw.mkdir(parents=True, exist_ok=True)
     found = _take_new_files(settings, store, profiles, food_banks, report)
-    with open_pool(settings.raw) as pool:
-        while True:
-            with ExitStack() as opened:
-                batch = list(islice(found, FILES_AT_ONCE))
-                if not batch:
-                    return claimed
-                for entry in batch:
-                    opened.enter_context(entry.content)
-                claimed += _store(settings, store, pool, batch)
+    while batch := list(islice(found, FILES_AT_ONCE)):
+        with ExitStack() as opened:
+            for entry in batch:
+                opened.enter_context(entry.content)
+            claimed += _store(settings, store, batch)
+    return claimed
 
 
 def _take_new_files(
@@ -307,9 +304,7 @@ def _take_reference(
         yield _Claimed(delivery_id, profile.food_bank_id, name, copy, len(content), None, None)
 
 
-def _store(
-    settings: Settings, store: DeliveryStore, pool: ParsingPool, batch: Sequence[_Claimed]
-) -> list[str]:
+def _store(settings: Settings, store: DeliveryStore, batch: Sequence[_Claimed]) -> list[str]:
     jobs = []
     for entry in batch:
         store.add_seen(
@@ -335,7 +330,7 @@ def _store(
             )
         )
     reach("parse.started")
-    for entry, staged in zip(batch, pool.stage(jobs), strict=True):
+    for entry, staged in zip(batch, share_pool().stage(jobs, settings.raw), strict=True):
         if entry.size > MAX_BYTES:
             staged = StagedFile(reason=f"the file is larger than {MAX_BYTES // 1_000_000} MB")
         _record(settings, store, entry.delivery_id, staged)
@@ -352,6 +347,9 @@ def _store(
 
 
 def _record(settings: Settings, store: DeliveryStore, delivery_id: str, staged: StagedFile) -> None:
+    if staged.failure is not None:
+        store.mark_failed(delivery_id, f"a fault of ours, not of the file: {staged.failure}")
+        return
     if staged.archive is None:
         store.set_aside(delivery_id, staged.reason or "the file cannot be read")
         return

@@ -24,6 +24,7 @@ from pipelines.ingest.mapping import Redaction, Staged, find_targets, make_readi
 from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, Table, open_table
 from pipelines.store import Pseudonymizer, write_atomically
 
+OUT_OF_MEMORY = "reading the file takes more memory than a file may take"
 _METADATA = b"collecto"
 _ROWS_READ = 50_000
 
@@ -42,13 +43,14 @@ class StagingJob:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """What became of a file: its archive, or the `reason` why it cannot be read.
+    """What became of a file: its archive, why it cannot be read (`reason`), or a `failure` of ours.
 
     `rows`: rows of the table; `unterminated_line` and `last_column` as in `mapping.Staged`.
     """
 
     archive: Path | None = None
     reason: str | None = None
+    failure: str | None = None
     notes: tuple[str, ...] = ()
     rows: int = 0
     encoding: str = ""
@@ -64,7 +66,7 @@ def stage_file(job: StagingJob) -> StagedFile:
     except (UnreadableError, ContractError) as error:
         return StagedFile(reason=str(error))
     except MemoryError:
-        return StagedFile(reason="reading the file takes more memory than a file may take")
+        return StagedFile(reason=OUT_OF_MEMORY)
 
 
 def _stage(job: StagingJob) -> StagedFile:

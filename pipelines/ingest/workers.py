@@ -6,29 +6,31 @@ the pool goes on with a new worker. A thousand small files take two workers, not
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import resource
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-from pipelines.ingest.staging import StagedFile, StagingJob, stage_file
+from pipelines.ingest.staging import OUT_OF_MEMORY, StagedFile, StagingJob, stage_file
 
 WORKERS = 2
 MEMORY_BYTES = 1_500_000_000
 # A file of a gigabyte takes minutes; a small one that takes minutes is an attack or a mistake.
 SECONDS_AT_LEAST = 60.0
 SECONDS_PER_MEGABYTE = 1.0
-_RECYCLED_AFTER = 5_000
+# Memory that a reader leaves behind goes with its worker.
+_RECYCLED_AFTER = 200
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may take: address space beyond an idle worker's, and seconds."""
+    """What one file may take: address space beyond what its worker has, and seconds."""
 
     memory_bytes: int = MEMORY_BYTES
     seconds_at_least: float = SECONDS_AT_LEAST
@@ -38,40 +40,39 @@ class Limits:
         return self.seconds_at_least + SECONDS_PER_MEGABYTE * megabytes
 
 
-@contextmanager
-def open_pool(temporary: Path, limits: Limits | None = None) -> Iterator[ParsingPool]:
-    """A pool whose unpacked files lie in `temporary`, without names."""
-    pool = ParsingPool(temporary, limits or Limits())
-    try:
-        yield pool
-    finally:
-        pool.close()
+@cache
+def share_pool() -> ParsingPool:
+    """The pool of this process, which ends with it: workers cost more to start than files to read."""
+    pool = ParsingPool(Limits())
+    atexit.register(pool.close)
+    return pool
 
 
 class ParsingPool:
     """Starts its workers with the first file."""
 
-    def __init__(self, temporary: Path, limits: Limits) -> None:
-        self._temporary = temporary
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pool: ProcessPool | None = None
 
-    def stage(self, jobs: Iterable[StagingJob]) -> list[StagedFile]:
-        """Stage files side by side; what became of each, in the same order."""
+    def stage(self, jobs: Iterable[StagingJob], temporary: Path) -> list[StagedFile]:
+        """Stage files side by side; what became of each, in the same order.
+
+        What is unpacked lies in `temporary`, without names.
+        """
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["pipelines.ingest.staging"])
             self._pool = ProcessPool(
                 max_workers=WORKERS,
                 max_tasks=_RECYCLED_AFTER,
-                initializer=_limit_worker,
-                initargs=(str(self._temporary), self._limits.memory_bytes),
                 context=context,
             )
         waiting = []
         for job in jobs:
             seconds = self._limits.seconds(job)
-            future = self._pool.schedule(_stage, args=(job, seconds), timeout=seconds)
+            arguments = (job, str(temporary), self._limits.memory_bytes, seconds)
+            future = self._pool.schedule(_stage, args=arguments, timeout=seconds)
             waiting.append((future, seconds))
         results = []
         for future, seconds in waiting:
@@ -84,6 +85,11 @@ class ParsingPool:
                 megabytes = self._limits.memory_bytes // 1_000_000
                 reason = f"reading the file takes more than {megabytes} MB, or broke its reader"
                 results.append(StagedFile(reason=reason))
+            except MemoryError:
+                results.append(StagedFile(reason=OUT_OF_MEMORY))
+            except Exception as error:
+                # A fault of ours in one file does not stop the others.
+                results.append(StagedFile(failure=f"{type(error).__name__}: {error}"))
         return results
 
     def close(self) -> None:
@@ -91,19 +97,19 @@ class ParsingPool:
         if self._pool is not None:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()
+            self._pool = None
 
 
-def _limit_worker(temporary: str, memory_bytes: int) -> None:
+def _stage(job: StagingJob, temporary: str, memory_bytes: int, seconds: float) -> StagedFile:
     tempfile.tempdir = temporary
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _stage(job: StagingJob, seconds: float) -> StagedFile:
+    _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + memory_bytes)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     # Two cores at most work for one file.
-    allowed = int(used.ru_utime + used.ru_stime + 2 * seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, hard))
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + 2 * seconds) + 1)
     return stage_file(job)
+
+
+def _limit(kind: int, limit: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (limit, hard))
