@@ -83,11 +83,20 @@ def take_deliveries(
     The caller holds the writer's lock.
     """
     remove_parts(settings.raw, settings.staged, settings.accepted)
-    shutil.rmtree(settings.staged / "mapped", ignore_errors=True)
+    _forget_judged(settings, store)
     finish_stored(settings, store, profiles)
     claimed = claim_landing(settings, store, profiles, list(food_banks), report)
     judge_parsed(settings, store, profiles, report)
     return claimed
+
+
+def _forget_judged(settings: Settings, store: DeliveryStore) -> None:
+    """Remove staged tables that a killed run left behind once they were judged."""
+    shutil.rmtree(settings.staged / "mapped", ignore_errors=True)
+    waiting = {entry.delivery_id for entry in store.list_deliveries("seen", "stored", "parsed")}
+    for path in settings.staged.glob("*/*.parquet"):
+        if path.stem not in waiting:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

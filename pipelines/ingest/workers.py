@@ -42,7 +42,7 @@ class Limits:
 
 @cache
 def share_pool() -> ParsingPool:
-    """The pool of this process, which ends with it: workers cost more to start than files to read."""
+    """The pool of this process, which ends with it: to start workers costs more than a file."""
     pool = ParsingPool(Limits())
     atexit.register(pool.close)
     return pool
@@ -85,6 +85,9 @@ class ParsingPool:
                 megabytes = self._limits.memory_bytes // 1_000_000
                 reason = f"reading the file takes more than {megabytes} MB, or broke its reader"
                 results.append(StagedFile(reason=reason))
+            except OSError:
+                # The disk or its permissions: no file is at fault, and none can be taken.
+                raise
             except MemoryError:
                 results.append(StagedFile(reason=OUT_OF_MEMORY))
             except Exception as error:

@@ -174,8 +174,10 @@ class DeliveryStore:
                 f"{path} was written by another version of this platform; keep landing and raw,"
                 " move the folder `state` away and refresh"
             )
-        self._db.executescript(SCHEMA)
-        self._db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        if is_new:
+            self._db.executescript(
+                f"begin immediate; {SCHEMA} pragma user_version = {SCHEMA_VERSION}; commit;"
+            )
 
     def close(self) -> None:
         self._db.close()
