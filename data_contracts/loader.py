@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,7 +145,7 @@ class Contract:
     def keys(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.is_key)
 
-    @property
+    @cached_property
     def is_personal(self) -> bool:
         return any(column.is_personal for column in self.columns)
 

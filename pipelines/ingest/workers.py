@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import resource
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
@@ -20,7 +23,14 @@ from pebble import ProcessExpired, ProcessPool
 from pipelines.ingest.staging import OUT_OF_MEMORY, StagedFile, StagingJob, stage_file
 
 WORKERS = 2
-MEMORY_BYTES = 1_500_000_000
+MEMORY_BYTES = 1_000_000_000
+# One thread and few arenas a worker: address space is then what a file takes, and can be limited.
+_ENVIRONMENT = {
+    "POLARS_MAX_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",
+}
 # A file of a gigabyte takes minutes; a small one that takes minutes is an attack or a mistake.
 SECONDS_AT_LEAST = 60.0
 SECONDS_PER_MEGABYTE = 1.0
@@ -63,6 +73,8 @@ class ParsingPool:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["pipelines.ingest.staging"])
+            with _environment():
+                forkserver.ensure_running()
             self._pool = ProcessPool(
                 max_workers=WORKERS,
                 max_tasks=_RECYCLED_AFTER,
@@ -101,6 +113,21 @@ class ParsingPool:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()
             self._pool = None
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """The environment that workers are started in."""
+    former = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _stage(job: StagingJob, temporary: str, memory_bytes: int, seconds: float) -> StagedFile:

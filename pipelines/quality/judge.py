@@ -178,10 +178,10 @@ def judge_rows(
     connection.register("factors", context.factors.to_arrow())
     connection.execute(_judging_sql(compiled, columns))
     connection.unregister("factors")
-    connection.execute("drop view if exists delivered")
     profiles = _profile(connection, contract)
-    held_back = _explain(connection, compiled)
+    held_back = _explain(connection, compiled, columns)
     released = _find_released(connection)
+    connection.execute("drop view if exists delivered")
     reach("judge.mapped")
     results = []
     for rows in batch:
@@ -264,10 +264,13 @@ def _judging_sql(compiled: CompiledContract, columns: list[str]) -> str:
     numbered = ", ".join(
         f"case when {rule.broken} then {number} end" for number, rule in enumerate(compiled.rules)
     )
+    # Nearly every row is good: what is said of the others is made for them alone.
+    is_broken = (
+        "coalesce(" + " or ".join(f"({rule.broken})" for rule in compiled.rules) + ", false)"
+    )
     kept = ", ".join(
         f"typed.{quote_name(name)}" for name in [*compiled.typed_columns, *CELL_COLUMNS]
     )
-    cells = ", ".join(f"{quote_name(c)} := {quote_name(cell_name(c))}" for c in columns)
     with_documents, documents = "", ""
     if compiled.headers:
         with_documents = f", inconsistent as ({compiled.select_inconsistent('typed')})"
@@ -280,13 +283,10 @@ def _judging_sql(compiled: CompiledContract, columns: list[str]) -> str:
       from (select {renamed}, {", ".join(CELL_COLUMNS)} from delivered) as cells
       {join}
     ){with_documents}
-    select * exclude (_all_cells), case when len(_broken) > 0 then _all_cells end as _cells
-    from (
-      select {kept}, struct_pack({cells}) as _all_cells,
-        list_filter([{numbered}], rule -> rule is not null) as _broken
-      from typed
-      {documents}
-    )
+    select {kept},
+      case when {is_broken} then list_filter([{numbered}], rule -> rule is not null) end as _broken
+    from typed
+    {documents}
     """
 
 
@@ -314,10 +314,13 @@ def _write_accepted(
             copy (
               select {selected}, {literals}, _source_line,
                 $received_at::TIMESTAMP as _received_at, $sent_at::TIMESTAMP as _sent_at,
-                $arrival_no::BIGINT as _arrival_no,
-                try_cast(_adjustment as DECIMAL(18,6)) as _adjustment
-              from judged where len(_broken) = 0 and judged._delivery_id = $delivery_id
-              order by {order}, _source_line, _source_column
+                $arrival_no::BIGINT as _arrival_no, _adjustment
+              from (
+                select {selected}, _source_line,
+                  try_cast(_adjustment as DECIMAL(18,6)) as _adjustment
+                from judged where _broken is null and judged._delivery_id = $delivery_id
+                order by {order}, _source_line, _source_column
+              )
             ) to {quote_text(str(temporary))}
             (format parquet, compression zstd, row_group_size 100000)
             """,
@@ -331,6 +334,7 @@ def _write_accepted(
 
 
 MAX_PRODUCTS_COMPARED = 60
+MAX_ROWS_COMPARED = 500_000
 
 
 def _profile(
@@ -338,7 +342,8 @@ def _profile(
 ) -> dict[str, dict[str, Any]]:
     """By delivery, figures by which it is compared with earlier ones: of its accepted rows, but
     `all_grams`, which is of all rows of which grams can be read."""
-    good = "len(_broken) = 0"
+    good = "_broken is null"
+    sampled = f"{good} and {_sample(connection)}"
     measures = {"rows": f"count(*) filter ({good})"}
     if contract.measure:
         name = quote_name(contract.measure)
@@ -346,7 +351,7 @@ def _profile(
         measures["all_grams"] = grams.format(name, "")
         measures["grams"] = grams.format(name, f"filter ({good})")
         for label, rank in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
-            measures[f"{label}_kg"] = f"quantile_disc({name}, {rank}) filter ({good})::VARCHAR"
+            measures[f"{label}_kg"] = f"quantile_disc({name}, {rank}) filter ({sampled})::VARCHAR"
         measures["maximum_kg"] = f"(max({name}) filter ({good}))::VARCHAR"
     reporting_date = reporting_date_name(contract)
     if reporting_date:
@@ -373,6 +378,13 @@ def _profile(
     return profiles
 
 
+def _sample(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL that is true for every row of ordinary deliveries, and for some hundred thousand of the
+    largest, always the same: a quantile holds its values in memory."""
+    [(rows,)] = connection.execute("select count(*) from judged").fetchall()
+    return f"_source_line % {max(1, rows // MAX_ROWS_COMPARED)} = 0"
+
+
 def _find_medians(
     connection: duckdb.DuckDBPyConnection, contract: Contract
 ) -> dict[str, dict[str, list[Any]]]:
@@ -392,7 +404,7 @@ def _find_medians(
         from (
           select _delivery_id, {product} as product, count(*) as lines,
             quantile_disc({measure}, 0.5)::VARCHAR as median
-          from judged where len(_broken) = 0 and {measure} > 0 {unit}
+          from judged where _broken is null and {measure} > 0 {unit} and {_sample(connection)}
           group by _delivery_id, product
         )
         qualify row_number() over (partition by _delivery_id order by lines desc, product)
@@ -406,14 +418,25 @@ def _find_medians(
 
 
 def _explain(
-    connection: duckdb.DuckDBPyConnection, compiled: CompiledContract
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledContract, columns: list[str]
 ) -> dict[str, list[QuarantinedRow]]:
     """By delivery, the rows held back, with every rule that they broke, in order of line."""
     contract = compiled.contract
     grams = f"cast({quote_name(contract.measure)} * 1000 as BIGINT)" if contract.measure else "null"
+    place = ("_delivery_id", "_source_line", "_source_column")
+    same = " and ".join(f"held.{name} is not distinct from delivered.{name}" for name in place)
+    cells = ", ".join(f"{quote_name(c)} := delivered.{quote_name(c)}" for c in columns)
+    # The cells of the few rows held back are looked up by their place.
     result = connection.execute(
-        "select _delivery_id, _source_line, _source_column, _read_error, _adjustment, _broken,"
-        f" {grams}, _cells from judged where len(_broken) > 0 order by _source_line, _source_column"
+        f"""
+        with held as (
+          select {", ".join(place)}, _read_error, _adjustment, _broken, {grams} as grams
+          from judged where _broken is not null
+        )
+        select held.*, struct_pack({cells})
+        from held inner join delivered on {same}
+        order by held._source_line, held._source_column
+        """
     )
     explained: dict[str, list[QuarantinedRow]] = {}
     while rows := result.fetchmany(10_000):
@@ -446,7 +469,7 @@ def _find_released(connection: duckdb.DuckDBPyConnection) -> dict[str, list[int]
     """By delivery, the numbers of quarantined rows that accepted rows say they correct."""
     rows = connection.execute(
         "select _delivery_id, try_cast(_corrects as BIGINT) as row_id from judged"
-        " where len(_broken) = 0 and row_id is not null order by row_id"
+        " where _broken is null and row_id is not null order by row_id"
     ).fetchall()
     released: dict[str, list[int]] = {}
     for delivery_id, row_id in rows:

@@ -138,6 +138,16 @@ def _type_expression(column: Column, zone: str) -> str:
     return cell
 
 
+def _local_date(name: str, has_cell: bool, zone: str) -> str:
+    """SQL for the local day of a moment; one written without an offset has it in its first part."""
+    moved = f"cast(timezone({zone}, timezone('UTC', {quote_name(name)})) as DATE)"
+    if not has_cell:
+        return moved
+    cell = _cell(name)
+    is_local = f"regexp_full_match({cell}, {quote_text(_DATE + _TIME)})"
+    return f"case when {is_local} then try_cast(left({cell}, 10) as DATE) else {moved} end"
+
+
 def _with_seconds(cell: str) -> str:
     """DuckDB reads an offset only after seconds: `08:00Z` becomes `08:00:00Z`."""
     return rf"regexp_replace({cell}, '([T ]\d{{2}}:\d{{2}})(Z|[+-])', '\1:00\2')"
@@ -327,9 +337,7 @@ def compile_contract(
             _type_expression(column, zone) if has_cell else f"cast(null as {column.physical_type})"
         )
         if has_local_date(column):
-            typed[local_date_name(column.name)] = (
-                f"cast(timezone({zone}, timezone('UTC', {quote_name(column.name)})) as DATE)"
-            )
+            typed[local_date_name(column.name)] = _local_date(column.name, has_cell, zone)
         rules += _column_rules(column, has_cell)
     if has_quantity(contract):
         _add_conversion("weight_kg", "quantity", "unit", "kg_per_unit", typed, rules)
