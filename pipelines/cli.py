@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -397,10 +398,12 @@ def orchestrate(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
 ) -> None:
     """Dagster's pages and daemon on loopback: lineage, runs, schedule, sensor."""
-    from pipelines.runs import prepare_dagster_home
+    from pipelines.runs import prepare_dagster_home, sweep_dead_runs
 
     settings = load_settings()
     prepare_dagster_home(settings)
+    with suppress(StoreBusyError):
+        sweep_dead_runs(settings)
     environment = {**os.environ, "COLLECTO_DATA_DIR": str(settings.data)}
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--module-name", "pipelines.definitions"]

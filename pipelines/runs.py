@@ -201,17 +201,39 @@ def _execute(
     return f"the job {job_name} failed"
 
 
-def _end_killed_runs(instance: DagsterInstance, pool: str) -> None:
+def _end_killed_runs(instance: DagsterInstance, pool: str) -> int:
     """End runs whose process was killed: they would keep their slot of the pool for ever.
 
-    Called by the holder of the writer's lock, so that no other run of the pool is alive.
+    Called by the holder of the writer's lock, so that no other run is alive. Gives their count.
     """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    alive = [
+        DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED,
+        DagsterRunStatus.CANCELING,
+    ]
+    dead = {run.run_id: run for run in instance.get_runs(RunsFilter(statuses=alive))}
+    for run in dead.values():
+        instance.report_run_failed(run, "the process of this run was killed")
     slots = instance.event_log_storage.get_concurrency_info(pool)
-    for run_id in slots.active_run_ids | slots.pending_run_ids:
-        run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            instance.report_run_failed(run, "the process of this run was killed")
+    for run_id in {*dead, *slots.active_run_ids, *slots.pending_run_ids}:
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    return len(dead)
+
+
+def sweep_dead_runs(settings: Settings) -> int:
+    """End the runs that a killed tree of processes left; give their count.
+
+    Raises StoreBusyError where a refresh is at work: it sweeps itself.
+    """
+    prepare_dagster_home(settings)
+    import dagster as dg
+
+    from pipelines.defs.resources import WRITER_POOL
+
+    with hold_writer_lock(settings), dg.DagsterInstance.get() as instance:
+        return _end_killed_runs(instance, WRITER_POOL)
 
 
 def prepare_dagster_home(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from data_contracts.loader import Contract, load_profiles, load_records
 from pipelines.defs.resources import Writer
+from pipelines.health import describe_lateness
 from pipelines.intake import check_profiles, restore_accepted, take_deliveries
 from pipelines.store import open_store
 
@@ -35,8 +36,9 @@ def _describe_record(contract: Contract) -> dg.AssetSpec:
     name="deliveries",
     specs=[_describe_record(contract) for contract in load_records().values()],
     check_specs=[
-        dg.AssetCheckSpec("delivery_profiles_match_contract", asset=record)
+        dg.AssetCheckSpec(name, asset=record)
         for record in load_records()
+        for name in ("delivery_profiles_match_contract", "deliveries_are_fresh")
     ],
 )
 def deliveries(
@@ -51,6 +53,7 @@ def deliveries(
         if writer.is_rebuild:
             restore_accepted(writer.settings, store, profiles)
         checks = check_profiles(writer.settings, store, writer.report)
+        lateness = describe_lateness(writer.settings, store.list_outcomes())
         outcomes = [row for row in store.list_outcomes() if row["delivery_id"] in set(claimed)]
     context.log.info(f"{len(claimed)} new deliveries")
     for record in load_records():
@@ -72,4 +75,12 @@ def deliveries(
                 "failures": list(check.failures),
                 "errors_of_ours": list(check.errors),
             },
+        )
+        late = [row for row in lateness if row["record"] == check.record and row["is_late"]]
+        yield dg.AssetCheckResult(
+            asset_key=check.record,
+            check_name="deliveries_are_fresh",
+            passed=not late,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"late": [f"{row['food_bank_id']}: due on {row['due_on']}" for row in late]},
         )

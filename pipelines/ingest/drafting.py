@@ -160,7 +160,7 @@ def _describe(cells: pl.Series) -> SampleColumn:
         kind = "number"
         serials = [cell for cell in distinct[:500] if dates.read_serial(cell)]
         if len(serials) > 0.8 * len(distinct[:500]):
-            note = "whole numbers of the size of spreadsheet days (date_format: excel?)"
+            kind, note = "serial", "numbers of the size of spreadsheet days"
     elif len(distinct) <= MAX_CODES and len(distinct) < 0.5 * filled.len():
         kind = "code"
     return SampleColumn(
@@ -201,6 +201,7 @@ def _likeness(heading: str, column: Column) -> float:
 
 _FITS = {
     "day": ("date", "timestamp"),
+    "serial": ("date", "timestamp", "number", "integer", "string"),
     "number": ("number", "integer", "string"),
     "code": ("string", "boolean"),
     "text": ("string",),

@@ -12,6 +12,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -122,21 +123,13 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
     An expectation that raised is an error of ours: it is never taken for a pass, nor for bad data.
     """
     gx, context = _open_great_expectations()
-    frame = batch.with_columns(
-        pl.selectors.decimal().cast(pl.Float64), pl.selectors.date().cast(pl.Datetime("us"))
-    ).to_pandas()
+    frame = _as_pandas(batch)
     definition = (
         context.data_sources.add_or_update_pandas("batches")
         .add_dataframe_asset(name)
         .add_batch_definition_whole_dataframe("whole")
     )
-    suite = gx.ExpectationSuite(
-        name=name,
-        expectations=[
-            getattr(gx.expectations, expectation.kind)(**expectation.arguments)
-            for expectation in expectations
-        ],
-    )
+    suite = _make_suite(gx, name, expectations)
     result = definition.get_batch(batch_parameters={"dataframe": frame}).validate(
         suite, result_format="COMPLETE"
     )
@@ -160,6 +153,47 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
     return SuiteResult(
         name, len(expectations), tuple(sorted(failures)), tuple(sorted(errors)), tuple(findings)
     )
+
+
+def _as_pandas(batch: pl.DataFrame) -> Any:
+    return batch.with_columns(
+        pl.selectors.decimal().cast(pl.Float64), pl.selectors.date().cast(pl.Datetime("us"))
+    ).to_pandas()
+
+
+def _make_suite(gx: Any, name: str, expectations: list[Expectation]) -> Any:
+    return gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            getattr(gx.expectations, expectation.kind)(**expectation.arguments)
+            for expectation in expectations
+        ],
+    )
+
+
+def write_data_docs(
+    folder: Path, suites: dict[str, tuple[list[Expectation], pl.DataFrame]]
+) -> Path:
+    """Write Great Expectations' pages of these suites, each run on its batch; give the first."""
+    gx, _ = _open_great_expectations()
+    context = gx.get_context(mode="file", project_root_dir=str(folder))
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    source = context.data_sources.add_pandas("observatory")
+    for name, (expectations, batch) in suites.items():
+        asset = source.add_dataframe_asset(name)
+        definition = gx.ValidationDefinition(
+            name=name,
+            data=asset.add_batch_definition_whole_dataframe("whole"),
+            suite=context.suites.add(_make_suite(gx, name, expectations)),
+        )
+        checkpoint = gx.Checkpoint(
+            name=name,
+            validation_definitions=[context.validation_definitions.add(definition)],
+            actions=[],
+        )
+        context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": _as_pandas(batch)})
+    pages = context.build_data_docs()
+    return Path(next(iter(pages.values())).removeprefix("file://"))
 
 
 @cache

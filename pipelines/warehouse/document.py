@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_contracts.loader import Indicator, load_marts, load_records, load_register
-from pipelines.settings import PROJECT_DIR, Settings, load_settings
+from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import hold_writer_lock
 from pipelines.warehouse.build import run_dbt
 from pipelines.warehouse.explain import Formula, read_formula
@@ -190,8 +190,3 @@ def generate_dbt_docs(settings: Settings) -> Path:
     with hold_writer_lock(settings):
         run_dbt(settings, ["docs", "generate", "--static"], target=folder)
     return folder / "static_index.html"
-
-
-if __name__ == "__main__":
-    write_indicator_pages()
-    generate_dbt_docs(load_settings())

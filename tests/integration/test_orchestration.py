@@ -12,9 +12,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.defs import jobs
 from pipelines.defs.sensors import landing_sensor
-from pipelines.runs import prepare_dagster_home
+from pipelines.runs import prepare_dagster_home, sweep_dead_runs
 from pipelines.settings import Settings
+from pipelines.store import StoreBusyError, hold_writer_lock
 from tests.conftest import TEST_KEY, DataFolder
 
 
@@ -76,6 +78,43 @@ def test_runs_are_kept_in_postgresql_where_its_address_is_set(
     with dg.DagsterInstance.get() as instance:
         assert [run.job_name for run in instance.get_runs()] == ["meals"]
     assert not list((tmp_path / "dagster").rglob("*.db"))
+
+
+def test_only_a_run_whose_process_died_is_tried_again_and_no_run_lasts_for_ever(
+    tmp_path: Path,
+) -> None:
+    prepare_dagster_home(Settings(data_dir=tmp_path, _env_file=None))
+    with dg.DagsterInstance.get() as instance:
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 2
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == 7200
+    assert [job.tags["dagster/max_runtime"] for job in (jobs.refresh, jobs.rebuild)] == [
+        "3600", "21600",
+    ]  # fmt: skip
+
+
+def test_dead_runs_are_ended_when_the_daemon_starts_and_living_ones_are_left(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path, _env_file=None)
+    prepare_dagster_home(settings)
+
+    @dg.job
+    def refresh() -> None:
+        pass
+
+    with dg.DagsterInstance.get() as instance:
+        dead = instance.create_run_for_job(refresh, status=dg.DagsterRunStatus.STARTED)
+        waiting = instance.create_run_for_job(refresh, status=dg.DagsterRunStatus.NOT_STARTED)
+    with hold_writer_lock(settings), pytest.raises(StoreBusyError):
+        sweep_dead_runs(settings)
+    assert (sweep_dead_runs(settings), sweep_dead_runs(settings)) == (1, 0)
+    with dg.DagsterInstance.get() as instance:
+        states = {run.run_id: run.status for run in instance.get_runs()}
+    assert states[dead.run_id] == dg.DagsterRunStatus.FAILURE
+    assert states[waiting.run_id] == dg.DagsterRunStatus.NOT_STARTED
 
 
 def test_the_sensor_asks_once_for_the_same_content(
