@@ -381,11 +381,12 @@ class Adjustment(_Strict):
 class Join(_Strict):
     """Columns of another file (`lookup`), found by a key: a record from several files.
 
-    `on` names the column of this file by the column of the other; `columns` are taken over.
+    `by` names the column of this file by the column of the other; `columns` are taken over.
     """
 
     lookup: str
-    on: dict[str, str] = Field(min_length=1, max_length=4)
+    # YAML reads a bare `on` as true: the key has another name.
+    by: dict[str, str] = Field(min_length=1, max_length=4)
     columns: list[str] = Field(min_length=1)
 
 
@@ -523,7 +524,7 @@ def load_profile(path: Path) -> SourceProfile:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         place = [part for part in first["loc"] if not str(part).startswith("function-")]
-        line = _find_line(path, place)
+        line = find_line(path, place)
         written = ".".join(str(part) for part in place) or "the profile"
         raise ContractError(f"{path.name}, line {line}: {written}: {message}") from error
     files = []
@@ -540,7 +541,7 @@ def load_profile(path: Path) -> SourceProfile:
     return profile.model_copy(update={"files": files, "fingerprint": digest.hexdigest()[:16]})
 
 
-def _find_line(path: Path, place: list[Any]) -> int:
+def find_line(path: Path, place: list[Any]) -> int:
     """The line on which a value of a YAML file stands; that of the nearest one above it."""
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     line = 1
@@ -559,7 +560,7 @@ def _find_line(path: Path, place: list[Any]) -> int:
 
 def _read_values(path: Path, wanted: ValuesFrom, place: list[Any]) -> dict[str, str]:
     """The map of a CSV file beside a profile (UTF-8, `,` or `;`)."""
-    where = f"{path.name}, line {_find_line(path, place)}: {wanted.file}"
+    where = f"{path.name}, line {find_line(path, place)}: {wanted.file}"
     try:
         text = (path.parent / wanted.file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

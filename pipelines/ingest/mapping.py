@@ -201,7 +201,7 @@ def _used_names(profile: FileProfile) -> set[str]:
         elif source.constant is None:
             used.add(source.source or name)
     if profile.join:
-        used |= set(profile.join.on)
+        used |= set(profile.join.by)
     if profile.control:
         used |= {*profile.control.rows, *profile.control.sums}
         used |= {profile.control.count} if profile.control.count else set()
@@ -642,7 +642,7 @@ def _join(
     """Take over columns of a lookup by its key; a row without its line there is held back."""
     assert profile.join is not None
     join = profile.join
-    for name in join.on:
+    for name in join.by:
         if name not in frame.columns:
             raise UnreadableError(
                 f"the column {name!r}, by which {join.lookup!r} is found, is missing"
@@ -650,7 +650,7 @@ def _join(
     twice = [name for name in join.columns if name in frame.columns]
     if twice:
         raise ContractError(f"profile {profile.name}: {twice[0]!r} is a column of both files")
-    keys = list(join.on.values())
+    keys = list(join.by.values())
     other = lookups.get(join.lookup)
     if other is None:
         other = pl.DataFrame(schema=dict.fromkeys([*keys, *join.columns], pl.String()))
@@ -661,7 +661,7 @@ def _join(
             )
     here = [f"_key_{number}" for number, _ in enumerate(keys)]
     frame = frame.with_columns(
-        pl.col(name).str.strip_chars().alias(key) for name, key in zip(join.on, here, strict=True)
+        pl.col(name).str.strip_chars().alias(key) for name, key in zip(join.by, here, strict=True)
     )
     other = other.select(
         *(pl.col(name).str.strip_chars().alias(key) for name, key in zip(keys, here, strict=True)),
@@ -671,7 +671,7 @@ def _join(
     frame = frame.join(other, on=here, how="left", maintain_order="left")
     # Braces would be taken for places of the format.
     lookup, named = (
-        text.replace("{", "").replace("}", "") for text in (join.lookup, ", ".join(join.on))
+        text.replace("{", "").replace("}", "") for text in (join.lookup, ", ".join(join.by))
     )
     absent = pl.when(pl.col("_found").is_null()).then(
         pl.format(

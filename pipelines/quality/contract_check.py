@@ -13,12 +13,15 @@ from data_contracts.loader import (
     CONTRACTS_DIR,
     Contract,
     ContractError,
+    FileProfile,
     SourceProfile,
+    find_line,
     load_contract,
     load_profile,
     load_records,
     load_register,
 )
+from pipelines.quality.replacements import can_replace
 from pipelines.quality.rules import CompiledContract, cell_name, compile_contract, quote_name
 
 
@@ -117,38 +120,59 @@ def _check_profile(path: Path) -> None:
     profile: SourceProfile = load_profile(path)
     records = load_records()
     if path.stem != profile.food_bank_id:
-        raise ContractError(f"{path.name}: food_bank_id is {profile.food_bank_id!r}")
+        raise _wrong(path, ["food_bank_id"], f"is {profile.food_bank_id!r}, not the file's name")
     for record, rows in profile.reference.items():
         if record not in records or records[record].kind != "reference":
-            raise ContractError(f"{path.name}: reference.{record} is no reference record")
+            raise _wrong(path, ["reference", record], "is no reference record")
         known = {column.name for column in records[record].columns}
-        for row in rows:
+        for number, row in enumerate(rows):
             for name in set(row) - known:
-                raise ContractError(f"{path.name}: reference.{record}: no column {name!r}")
-    for file in profile.files:
+                raise _wrong(path, ["reference", record, number, name], f"no column {name!r}")
+    for number, file in enumerate(profile.files):
+        if file.record is None:
+            continue
+        place = ["files", number]
         if file.record not in records:
-            raise ContractError(f"{path.name}: {file.name}: no record {file.record!r}")
-        contract = records[file.record]
-        known = {column.name for column in contract.columns}
-        for name, source in file.columns.items():
-            stem = re.sub(r"_(quantity|unit)$", "_kg", name)
-            if name not in known and stem not in known:
-                raise ContractError(f"{path.name}: {file.name}: no column {name!r}")
-            personal = name in known and contract.column(name).is_personal
-            if personal and source.source is None:
-                raise ContractError(f"{path.name}: {file.name}: {name} is personal: `source` only")
-        missing = [key for key in contract.keys if key not in {*file.columns, "food_bank_id"}]
-        if missing:
-            raise ContractError(f"{path.name}: {file.name}: the key {missing[0]} is not mapped")
-        if file.unpivot:
-            _check_unpivot(path, file.name, file.unpivot.columns)
+            raise _wrong(path, [*place, "record"], f"no record {file.record!r}")
+        _check_file(path, place, file, records[file.record])
 
 
-def _check_unpivot(path: Path, name: str, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ContractError(f"{path.name}: {name}: unpivot.columns: {error}") from error
+def _wrong(path: Path, place: list[Any], message: str) -> ContractError:
+    written = ".".join(str(part) for part in place)
+    return ContractError(f"{path.name}, line {find_line(path, place)}: {written}: {message}")
+
+
+def _check_file(path: Path, place: list[Any], file: FileProfile, contract: Contract) -> None:
+    """What a file gives must be columns of its record, and codes of their contracts."""
+    columns = {column.name: column for column in contract.columns}
+    for name, source in file.columns.items():
+        at = [*place, "columns", name]
+        stem = re.sub(r"_(quantity|unit)$", "_kg", name)
+        if name not in columns and stem not in columns:
+            raise _wrong(path, at, f"{contract.name} has no column {name!r}")
+        column = columns.get(name)
+        if column and column.is_personal and (source.constant or source.template):
+            raise _wrong(path, at, f"{name} is personal: `source` only")
+        given = [
+            *(source.values or {}).values(),
+            *filter(None, (source.constant, source.otherwise)),
+        ]
+        for value in given if column and column.codes else ():
+            assert column is not None
+            if value not in column.codes:
+                codes = ", ".join(column.codes)
+                raise _wrong(path, at, f"{value!r} is not one of the codes ({codes})")
+    missing = [key for key in contract.keys if key not in {*file.columns, "food_bank_id"}]
+    if missing:
+        raise _wrong(path, [*place, "columns"], f"the key {missing[0]} is not mapped")
+    if file.replaces != "rows" and not can_replace(contract):
+        raise _wrong(
+            path, [*place, "replaces"], f"{contract.name} has no is_deleted: only rows are replaced"
+        )
+    for number, adjustment in enumerate(file.adjustments):
+        if adjustment.column not in file.columns:
+            at = [*place, "adjustments", number, "column"]
+            raise _wrong(path, at, f"{adjustment.column!r} is no column of this profile")
 
 
 def _check_register(path: Path) -> None:

@@ -152,7 +152,7 @@ HEADS = {
 }  # fmt: skip
 LINES = bons(
     match="lignes*",
-    join={"lookup": "bons", "on": {"Bon": "N°"}, "columns": ["Date", "Magasin"]},
+    join={"lookup": "bons", "by": {"Bon": "N°"}, "columns": ["Date", "Magasin"]},
 )
 
 
