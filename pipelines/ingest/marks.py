@@ -11,8 +11,9 @@ import re
 import polars as pl
 
 NEITHER, DECLARED, CUT = "\ufdd1", "\ufdd2", "\ufdd3"
-ERROR_CELL, FORMULA, MERGED = "\ufdd4", "\ufdd5", "\ufdd6"
-ANY = f"[{NEITHER}{DECLARED}{CUT}{ERROR_CELL}{FORMULA}{MERGED}]"
+ERROR_CELL, FORMULA, MERGED, EMPTY_FORMULA = "\ufdd4", "\ufdd5", "\ufdd6", "\ufdd7"
+ANY = f"[{NEITHER}{DECLARED}{CUT}{ERROR_CELL}{FORMULA}{MERGED}{EMPTY_FORMULA}]"
+OF_NUMBERS = (MERGED, EMPTY_FORMULA)
 MAX_FIELD_CHARACTERS = 100_000
 
 SENTENCES = {
@@ -21,6 +22,7 @@ SENTENCES = {
     CUT: "ends in the middle of a character: the file was cut",
     ERROR_CELL: "holds an error of the spreadsheet",
     FORMULA: "holds a formula that was never computed: open the workbook, save it, send it again",
+    EMPTY_FORMULA: "holds a formula without a value: save the workbook again and send it",
     MERGED: "is one number merged over several lines: what each line has of it is not said",
 }
 _ANY = re.compile(ANY)
@@ -37,7 +39,7 @@ def settle_marks(
     column `error`.
 
     A merged cell stands for each of its lines, but in the columns `numbers`, where nobody says what
-    each line has of it. Cells that are too long or hold NUL hold their row back as well.
+    each line has of it; a formula that gives nothing is an empty cell, but there. Cells that are too long or hold NUL hold their row back as well.
     """
     if frame.is_empty() or not names:
         return frame
@@ -49,7 +51,7 @@ def settle_marks(
     reasons: list[pl.Expr] = []
     for mark, sentence in SENTENCES.items() if has_marks else ():
         for name in names:
-            if mark != MERGED or name in numbers:
+            if mark not in OF_NUMBERS or name in numbers:
                 holds = pl.col(name).str.contains(mark, literal=True)
                 reasons.append(pl.when(holds).then(pl.lit(f"{name} {sentence}")))
     for name in names if has_nul else ():

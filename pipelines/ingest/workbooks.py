@@ -24,7 +24,7 @@ from openpyxl.utils import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from pipelines.ingest.containers import MAX_RATIO, MAX_WORKBOOK_BYTES
-from pipelines.ingest.marks import ERROR_CELL, FORMULA, MERGED
+from pipelines.ingest.marks import EMPTY_FORMULA, ERROR_CELL, FORMULA, MERGED
 
 if TYPE_CHECKING:
     from openpyxl.cell import Cell
@@ -266,6 +266,9 @@ class _OldWorkbook:
     def _write(self, cell: Any) -> str:
         if cell.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK):
             return ""
+        if cell.ctype == xlrd.XL_CELL_TEXT and cell.value == "":
+            # Only a formula leaves an empty text: it gives one, or was never computed.
+            return EMPTY_FORMULA
         if cell.ctype == xlrd.XL_CELL_ERROR:
             return ERROR_CELL + str(xlrd.error_text_from_code.get(cell.value, "#ERROR!"))
         if cell.ctype == xlrd.XL_CELL_BOOLEAN:
