@@ -39,8 +39,8 @@ def settle_marks(
     column `error`.
 
     A merged cell stands for each of its lines, but in the columns `numbers`, where nobody says what
-    each line has of it; a formula that gives nothing is an empty cell, but there. Cells that are too
-    long or hold NUL hold their row back as well.
+    each line has of it; a formula that gives nothing is an empty cell, but there. Cells that are
+    too long or hold NUL hold their row back as well.
     """
     if frame.is_empty() or not names:
         return frame
