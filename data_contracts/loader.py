@@ -86,7 +86,8 @@ def read_yaml(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a contract. `unit` is that of the values (kg, EUR, km) or None."""
+    """One column of a contract. `unit` is that of the values (kg, EUR, km) or None; `expected_fr`
+    says in French what the pattern asks for."""
 
     name: str
     logical_type: str
@@ -104,6 +105,7 @@ class Column:
     codes: tuple[str, ...]
     unit: str | None
     reference: str | None
+    expected_fr: str | None = None
 
     @property
     def is_mass(self) -> bool:
@@ -185,6 +187,7 @@ def _read_column(entry: SchemaProperty) -> Column:
         codes=codes,
         unit=_property(entry.customProperties, "unit"),
         reference=references[0] if references else None,
+        expected_fr=_property(entry.customProperties, "expectedFr"),
     )
 
 

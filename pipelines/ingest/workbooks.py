@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -22,6 +23,7 @@ import xlrd
 from openpyxl import load_workbook
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
+from xlrd.compdoc import CompDocError
 
 from pipelines.ingest.containers import MAX_RATIO, MAX_WORKBOOK_BYTES
 from pipelines.ingest.marks import EMPTY_FORMULA, ERROR_CELL, FORMULA, MERGED
@@ -38,6 +40,7 @@ _DAMAGE = (
     InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, ParseError,
     IndexError, AttributeError, TypeError, EOFError, OSError, AssertionError, struct.error,
     UnicodeDecodeError, OverflowError, NotImplementedError, xlrd.XLRDError, RecursionError,
+    zlib.error, LookupError, CompDocError,
 )  # fmt: skip
 
 Rows = Iterator[tuple[int, list[str]]]

@@ -161,11 +161,11 @@ _TYPE_NAMES = {
     "boolean": "true or false",
 }
 _TYPE_NAMES_FR = {
-    "number": "un nombre, par exemple 12,5",
-    "integer": "un nombre entier, par exemple 3",
-    "date": "une date qui existe, par exemple 25/06/2024",
-    "timestamp": "une date et une heure qui existent, par exemple 25/06/2024 14:30",
-    "boolean": "oui ou non",
+    "number": ("un nombre", ", par exemple 12,5"),
+    "integer": ("un nombre entier", ", par exemple 3"),
+    "date": ("une date qui existe", ", par exemple 25/06/2024"),
+    "timestamp": ("une date et une heure qui existent", ", par exemple 25/06/2024 14:30"),
+    "boolean": ("oui ou non", ""),
 }
 
 
@@ -181,9 +181,17 @@ def _column_rules(column: Column, has_cell: bool) -> list[Rule]:
         rules.append(Rule(rule, name, broken, expected, message, expected_fr, sentence))
 
     if has_cell and column.logical_type in _TYPE_NAMES:
-        wanted, wanted_fr = _TYPE_NAMES[column.logical_type], _TYPE_NAMES_FR[column.logical_type]
+        wanted = _TYPE_NAMES[column.logical_type]
+        wanted_fr, example_fr = _TYPE_NAMES_FR[column.logical_type]
         broken = f"{_cell(name)} is not null and {typed} is null"
-        add("type", broken, wanted, f"is not {wanted}", wanted_fr, f"ce n'est pas {wanted_fr}")
+        add(
+            "type",
+            broken,
+            wanted,
+            f"is not {wanted}",
+            wanted_fr + example_fr,
+            f"ce n'est pas {wanted_fr}",
+        )
     if column.is_required:
         missing = f"{_cell(name)} is null" if has_cell else f"{typed} is null"
         add("required", missing, "a value", "is missing", "une valeur", "la valeur manque")
@@ -194,8 +202,9 @@ def _column_rules(column: Column, has_cell: bool) -> list[Rule]:
             f"un de ces codes : {codes}", "ce n'est pas un des codes")  # fmt: skip
     if column.pattern:
         broken = f"not regexp_matches({typed}, {quote_text(column.pattern)})"
+        wanted_fr = column.expected_fr or f"la forme {column.pattern}"
         add("pattern", broken, column.pattern, "is misshapen",
-            f"la forme {column.pattern}", "la valeur n'a pas la forme attendue")  # fmt: skip
+            wanted_fr, "la valeur n'a pas la forme attendue")  # fmt: skip
     if column.max_length is not None and column.logical_type == "string":
         limit = column.max_length
         add("max_length", f"length({typed}) > {limit}", f"{limit} characters", "is too long",
@@ -326,8 +335,8 @@ def compile_contract(
                     f"{_cell(quantity)} is not null and {quote_name(quantity)} is null",
                     _TYPE_NAMES["number"],
                     f"is not {_TYPE_NAMES['number']}",
-                    _TYPE_NAMES_FR["number"],
-                    f"{column.label_fr} : ce n'est pas {_TYPE_NAMES_FR['number']}",
+                    "".join(_TYPE_NAMES_FR["number"]),
+                    f"{column.label_fr} : ce n'est pas {_TYPE_NAMES_FR['number'][0]}",
                 )
             )
             _add_conversion(column.name, quantity, unit, f"{stem}_kg_per_unit", typed, rules)
