@@ -18,7 +18,7 @@ from data_contracts.publications import PublicationError, open_current
 from pipelines.quality.profiles import compile_profile_suite, make_profile_table
 from pipelines.quality.suites import Expectation, compile_mart_suite, write_data_docs
 from pipelines.settings import Settings, load_settings
-from pipelines.store import open_store
+from pipelines.store import COUNTED, open_store
 from pipelines.warehouse.document import generate_dbt_docs, write_indicator_pages
 
 
@@ -29,7 +29,7 @@ def make_data_docs(settings: Settings) -> Path | None:
         outcomes = [
             {**row, "profile": json.loads(row["profile"])}
             for row in store.list_outcomes()
-            if row["state"] in ("judged", "included", "set_aside")
+            if row["state"] in (*COUNTED, "set_aside")
         ]
     for contract in load_records().values():
         rows = [row for row in outcomes if row["record"] == contract.name]

@@ -22,9 +22,8 @@ from data_contracts.loader import (
 from data_contracts.publications import PublicationError, read_pointer, read_refusal
 from pipelines.ingest.landing import has_new_files, list_ignored
 from pipelines.settings import Settings, SettingsError
-from pipelines.store import DeliveryStore, hash_file, load_pseudonymizer, open_store
+from pipelines.store import COUNTED, DeliveryStore, hash_file, load_pseudonymizer, open_store
 
-COUNTED = ("judged", "included")
 ROWS = ("delivered", "accepted", "quarantined", "replayed")
 LOW_DISK_BYTES = 5_000_000_000
 

@@ -52,6 +52,7 @@ from pipelines.quality.replacements import Loss, replace_rows
 from pipelines.quality.suites import SuiteResult, run_suite
 from pipelines.settings import Settings, now
 from pipelines.store import (
+    COUNTED,
     Delivery,
     DeliveryStore,
     RecordOutcome,
@@ -397,13 +398,13 @@ def restore_accepted(settings: Settings, store: DeliveryStore, profiles: Profile
         (row["delivery_id"], row["record"]): row
         for row in store.list_outcomes()
         if not row["record"].startswith("lookup ")
-        and row["state"] in ("judged", "included")
+        and row["state"] in COUNTED
         and count_accepted(settings.accepted, row) != row["rows_accepted"]
     }
     gone = {delivery_id for delivery_id, _ in verdicts}
     waiting = [
         (delivery, _find_targets(delivery, profiles.get(delivery.food_bank_id)))
-        for delivery in store.list_deliveries("judged", "included")
+        for delivery in store.list_deliveries(*COUNTED)
         if delivery.delivery_id in gone
     ]
     waiting.sort(key=_judge_order)
@@ -468,7 +469,7 @@ def check_profiles(
     outcomes = [
         {**row, "profile": json.loads(row["profile"])}
         for row in store.list_outcomes()
-        if row["state"] in ("judged", "included", "set_aside")
+        if row["state"] in (*COUNTED, "set_aside")
     ]
     judged = {(row["delivery_id"], row["record"]) for row in store.list_verdicts()}
     checks = []
@@ -558,9 +559,7 @@ def replay_quarantine(
     """
     open_rows: dict[str, dict[str, dict[tuple[int, str | None], dict[str, Any]]]] = {}
     for row in store.list_quarantine("open"):
-        if row["state"] in ("judged", "included") and (
-            not food_banks or row["food_bank_id"] in food_banks
-        ):
+        if row["state"] in COUNTED and (not food_banks or row["food_bank_id"] in food_banks):
             of_delivery = open_rows.setdefault(row["delivery_id"], {})
             of_record = of_delivery.setdefault(row["record"], {})
             of_record[row["source_line"], row["source_column"]] = row

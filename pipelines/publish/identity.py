@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.settings import PROJECT_DIR, Settings
+from pipelines.store import COUNTED
 
 CODE_FOLDERS = {
     "pipelines": ("*.py",),
@@ -70,7 +71,7 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
             )
         }
         for outcome in outcomes
-        if outcome["state"] in ("judged", "included")
+        if outcome["state"] in COUNTED
     ]
     return {
         "as_of": settings.today().isoformat(),

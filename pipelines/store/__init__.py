@@ -5,7 +5,7 @@ is an identifier with a state that moves one way, each step one transaction.
 """
 
 from pipelines.store.deliveries import (
-    ASIDE,
+    COUNTED,
     Delivery,
     DeliveryStore,
     NewDelivery,
@@ -34,7 +34,7 @@ from pipelines.store.writer import (
 )
 
 __all__ = [
-    "ASIDE",
+    "COUNTED",
     "POINTS",
     "Delivery",
     "DeliveryStore",

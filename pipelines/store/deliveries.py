@@ -1,7 +1,7 @@
 """States of deliveries, in one SQLite file: what came, what became of it, what is held back.
 
-A state moves one way: seen, stored, parsed, judged, included; aside: duplicate, superseded, held
-(waits for approval), set_aside, failed. Each step is one transaction.
+A state moves one way: seen, stored, parsed, judged, included; aside: duplicate, held (waits for
+approval), set_aside, failed. Each step is one transaction.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pipelines.settings import Settings
 
 State = Literal[
     "seen", "stored", "parsed", "judged", "included",
-    "duplicate", "superseded", "held", "set_aside", "failed",
+    "duplicate", "held", "set_aside", "failed",
 ]  # fmt: skip
-ASIDE: tuple[State, ...] = ("duplicate", "superseded", "held", "set_aside", "failed")
+# The states whose accepted rows count.
 COUNTED: tuple[State, ...] = ("judged", "included")
 SCHEMA_VERSION = 2
 
@@ -320,10 +320,6 @@ class DeliveryStore:
     def approve(self, delivery_id: str, approval: str) -> None:
         """Let a delivery that was held be judged by the next refresh."""
         self._move(delivery_id, ("held",), "parsed", "approval = ?, reason = null", (approval,))
-
-    def mark_superseded(self, delivery_id: str, reason: str) -> None:
-        """A delivery that another one stands for, before it was judged."""
-        self._move(delivery_id, ("parsed", "held"), "superseded", "reason = ?", (reason,))
 
     def _move(
         self,

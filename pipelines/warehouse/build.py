@@ -22,7 +22,7 @@ import polars as pl
 
 from data_contracts.loader import FormerMethod, Indicator, load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
-from pipelines.store import sync_folder, write_atomically, write_json
+from pipelines.store import COUNTED, sync_folder, write_atomically, write_json
 
 
 class WarehouseError(Exception):
@@ -51,7 +51,7 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
     `outcomes`: the store's, one per delivery and record. Pending deliveries are those that no
     finished build holds.
     """
-    counted = [outcome for outcome in outcomes if outcome["state"] in ("judged", "included")]
+    counted = [outcome for outcome in outcomes if outcome["state"] in COUNTED]
     deliveries = pl.DataFrame(
         [
             {
