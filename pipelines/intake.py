@@ -319,6 +319,11 @@ def _record(
 ) -> None:
     """Record what became of one delivery, or hold it where it takes too much away."""
     delivery = entries[0][0].delivery
+    refusals = [result.refusal for _, result in entries if result.refusal]
+    if refusals:
+        _forget_rows(settings, entries)
+        store.set_aside(delivery.delivery_id, refusals[0])
+        return
     outcomes: list[RecordOutcome] = []
     losses: list[str] = []
     corrected: dict[str, list[str]] = {}
@@ -332,9 +337,7 @@ def _record(
             connection, entry.contract, settings.accepted, entry.rows.origin, keys
         )
     if losses:
-        for entry, _ in entries:
-            _forget_accepted(settings, entry.contract, entry.rows.origin)
-            entry.spool.remove()
+        _forget_rows(settings, entries)
         store.hold(
             delivery.delivery_id,
             f"it replaces what came before and {'; '.join(losses)}; look at it, then: collecto"
@@ -358,9 +361,13 @@ def _record(
         entry.spool.remove()
 
 
-def _forget_accepted(settings: Settings, contract: Contract, origin: Origin) -> None:
-    for ending in ("", ".replaced"):
-        accepted_path(settings.accepted, contract, origin, ending).unlink(missing_ok=True)
+def _forget_rows(settings: Settings, entries: list[tuple[MappedDelivery, JudgedRows]]) -> None:
+    """Nothing of a delivery counts, for now or for good."""
+    for entry, _ in entries:
+        for ending in ("", ".replaced"):
+            path = accepted_path(settings.accepted, entry.contract, entry.rows.origin, ending)
+            path.unlink(missing_ok=True)
+        entry.spool.remove()
 
 
 def _replace(
@@ -507,7 +514,8 @@ def _keep_verdicts(
         sentence = describe_finding(finding)
         effect: Literal["set_aside", "warn"] = "set_aside" if name in SETS_ASIDE else "warn"
         if effect == "set_aside":
-            reasons[delivery_id] = f"{contract.name}: {sentence}"
+            way = f"collecto deliveries approve {delivery_id[:12]}"
+            reasons[delivery_id] = f"{contract.name}: {sentence}; if it is right after all: {way}"
         verdicts.append(Verdict(delivery_id, contract.name, name, False, effect, sentence))
     store.record_verdicts(verdicts, now())
     for delivery_id, reason in reasons.items():
@@ -519,21 +527,25 @@ class DecisionError(Exception):
 
 
 def decide_held(store: DeliveryStore, delivery: str, comment: str, is_approved: bool) -> Delivery:
-    """Approve or refuse a delivery that was held, by its identifier or the beginning of it.
+    """Approve or refuse a delivery that waits, by its identifier or the beginning of it: one that
+    was held, or set aside for what it is beside its history.
 
     Raises DecisionError where none or several wait under it. The caller holds the writer's lock.
     """
-    held = store.list_deliveries("held")
+    held = store.list_undecided()
     found = [entry for entry in held if delivery and entry.delivery_id.startswith(delivery)]
     if len(found) != 1:
         waiting = ", ".join(entry.delivery_id[:12] for entry in held) or "none"
         many = "several deliveries wait" if found else "no delivery waits"
         raise DecisionError(f"{many} for approval under {delivery!r} (waiting: {waiting})")
-    if is_approved:
-        store.approve(found[0].delivery_id, f"{now().isoformat()} {comment}".strip())
+    approval = f"{now().isoformat()} {comment}".strip()
+    if is_approved and found[0].state == "held":
+        store.approve(found[0].delivery_id, approval)
+    elif is_approved:
+        store.approve_odd(found[0].delivery_id, approval)
     else:
         reason = f"refused: {comment}" if comment else "refused after it was held"
-        store.set_aside(found[0].delivery_id, reason)
+        store.refuse(found[0].delivery_id, reason)
     return found[0]
 
 

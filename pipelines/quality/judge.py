@@ -151,11 +151,15 @@ class DeliveredRows:
 @dataclass(frozen=True)
 class JudgedRows:
     """The outcome of one record of one delivery, the rows held back, and the numbers of rows held
-    back earlier that its accepted rows correct by name."""
+    back earlier that its accepted rows correct by name.
+
+    `refusal`: why the delivery cannot be taken row by row (too many rows are held back).
+    """
 
     outcome: RecordOutcome
     held_back: Sequence[QuarantinedRow]
     released: Sequence[int] = ()
+    refusal: str | None = None
 
 
 def judge_rows(
@@ -179,6 +183,7 @@ def judge_rows(
     connection.execute(_judging_sql(compiled, columns))
     connection.unregister("factors")
     profiles = _profile(connection, contract)
+    refusals = _refuse_hopeless(connection, compiled)
     held_back = _explain(connection, compiled, columns)
     released = _find_released(connection)
     connection.execute("drop view if exists delivered")
@@ -213,7 +218,9 @@ def judge_rows(
             replaces=rows.replaces,
             files=files,
         )
-        results.append(JudgedRows(outcome, own, released.get(delivery_id, [])))
+        results.append(
+            JudgedRows(outcome, own, released.get(delivery_id, []), refusals.get(delivery_id))
+        )
     connection.execute("drop table judged")
     return results
 
@@ -334,6 +341,7 @@ def _write_accepted(
 
 
 MAX_PRODUCTS_COMPARED = 60
+MAX_HELD_BACK = 200_000
 MAX_ROWS_COMPARED = 500_000
 
 
@@ -415,6 +423,36 @@ def _find_medians(
     for delivery_id, code, lines, median in rows:
         medians.setdefault(delivery_id, {})[code] = [lines, median]
     return medians
+
+
+def _refuse_hopeless(
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledContract
+) -> dict[str, str]:
+    """By delivery, one sentence where more rows are held back than anybody can correct.
+
+    Their rows are dropped from the pass: the file stays in raw, and comes in once its source
+    profile (or the export) is put right.
+    """
+    counted = connection.execute(
+        "select _delivery_id, count(*) as held, min(_source_line) as line,"
+        " arg_min(_broken[1], _source_line), arg_min(_read_error, _source_line)"
+        " from judged where _broken is not null group by _delivery_id having held > ?",
+        [MAX_HELD_BACK],
+    ).fetchall()
+    refusals = {}
+    for delivery_id, held, line, number, read_error in counted:
+        rule = compiled.rules[number]
+        wrong = read_error or f"{rule.column} {rule.message}".strip()
+        refusals[delivery_id] = (
+            f"{held} rows would be held back, the first on line {line} ({wrong}): the source"
+            " profile does not fit this export"
+        )
+    if refusals:
+        connection.execute(
+            "delete from judged where _delivery_id in (select unnest($ids::VARCHAR[]))",
+            {"ids": list(refusals)},
+        )
+    return refusals
 
 
 def _explain(

@@ -26,6 +26,14 @@ COUNTED: tuple[State, ...] = ("judged", "included")
 SCHEMA_VERSION = 2
 
 
+# SQL: a delivery `d` that was set aside or failed before its rows were judged, by no decision of a
+# person: its bytes get another chance.
+UNJUDGED = (
+    "(d.state = 'failed' or (d.state = 'set_aside' and d.approval is null and not exists"
+    " (select 1 from delivery_records r where r.delivery_id = d.delivery_id)))"
+)
+
+
 class StateError(Exception):
     """A delivery is not in the state from which this step goes on."""
 
@@ -203,18 +211,17 @@ class DeliveryStore:
         One that was set aside is not, once its food bank's source profile has changed.
         """
         row = self._db.execute(
-            "select d.state, d.profile_fingerprint, d.lines_read from landing_files f"
-            " left join deliveries d using (delivery_id)"
+            f"select d.profile_fingerprint, coalesce({UNJUDGED}, false) as is_unjudged"
+            " from landing_files f left join deliveries d using (delivery_id)"
             " where f.path = ? and f.size = ? and f.modified_ns = ?",
             (path, size, modified_ns),
         ).fetchone()
         if row is None:
             return False
-        is_unread = row["state"] in ("set_aside", "failed") and row["lines_read"] is None
         changed = profile_fingerprint is not None and (
             row["profile_fingerprint"] != profile_fingerprint
         )
-        return not (is_unread and changed)
+        return not (row["is_unjudged"] and changed)
 
     def record_file(
         self, path: str, size: int, modified_ns: int, delivery_id: str, is_duplicate: bool
@@ -242,9 +249,12 @@ class DeliveryStore:
 
     def is_open(self, delivery_id: str) -> bool:
         """Whether these bytes, sent again, are taken: they never came, were not stored whole, or
-        could not be read."""
-        found = self.find(delivery_id)
-        return found is None or found.state in ("seen", "failed") or _was_not_read(found)
+        were set aside without a judgement of their rows."""
+        row = self._db.execute(
+            f"select d.state = 'seen' or {UNJUDGED} from deliveries d where d.delivery_id = ?",
+            (delivery_id,),
+        ).fetchone()
+        return row is None or bool(row[0])
 
     def is_settled(self, delivery_id: str) -> bool:
         """Whether the same bytes sent again would have no effect."""
@@ -254,9 +264,8 @@ class DeliveryStore:
         """Add a delivery whose bytes are known. One that was not read gets another chance."""
         with self.transaction() as db:
             db.execute(
-                "delete from deliveries where delivery_id = ?"
-                " and (state in ('seen', 'failed')"
-                " or (state = 'set_aside' and lines_read is null))",
+                "delete from deliveries as d where d.delivery_id = ?"
+                f" and (d.state = 'seen' or {UNJUDGED})",
                 (new.delivery_id,),
             )
             db.execute(
@@ -307,6 +316,33 @@ class DeliveryStore:
         self._move(
             delivery_id, ("seen", "stored", "parsed", "held", "judged"), "set_aside",
             "reason = ?", (reason,),
+        )  # fmt: skip
+
+    def approve_odd(self, delivery_id: str, approval: str) -> None:
+        """Let a delivery count that was set aside for what it is beside its history."""
+        self._move(
+            delivery_id, ("set_aside",), "judged", "approval = ?, reason = null", (approval,)
+        )
+
+    def list_undecided(self) -> list[Delivery]:
+        """Deliveries that a person may decide about: held, or set aside beside their history."""
+        odd = {
+            row[0]
+            for row in self._db.execute(
+                "select delivery_id from verdicts where not has_passed and effect = 'set_aside'"
+            )
+        }
+        return [
+            entry
+            for entry in self.list_deliveries("held", "set_aside")
+            if entry.state == "held" or (entry.delivery_id in odd and entry.approval is None)
+        ]
+
+    def refuse(self, delivery_id: str, reason: str) -> None:
+        """Set a delivery aside by a person's decision."""
+        self._move(
+            delivery_id, ("held", "set_aside"), "set_aside", "reason = ?, approval = 'refused'",
+            (reason,),
         )  # fmt: skip
 
     def mark_failed(self, delivery_id: str, reason: str) -> None:
@@ -551,10 +587,6 @@ class DeliveryStore:
             " where f.is_duplicate = 1 order by f.path"
         )
         return [dict(row) for row in rows]
-
-
-def _was_not_read(delivery: Delivery) -> bool:
-    return delivery.state == "set_aside" and delivery.lines_read is None
 
 
 def _as_delivery(row: sqlite3.Row) -> Delivery:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines import intake as intake_module
-from pipelines.intake import check_profiles
+from pipelines.intake import check_profiles, decide_held
 from pipelines.quality.suites import SuiteResult
 from pipelines.store import open_store
 from tests.fixtures.intake import RECEIPTS_HEADER, Intake, receipt
@@ -66,6 +66,19 @@ def test_a_file_in_another_unit_is_set_aside(usual: Intake, factor: float, lines
     assert "unit_shift" in failed
     reason = str(usual.take(checks=True)[-1].reason)
     assert reason.startswith("receipts: Kilograms per line are of the size of earlier deliveries")
+
+
+def test_what_was_set_aside_counts_once_somebody_says_that_it_is_right(usual: Intake) -> None:
+    state, _ = check(usual, make_day(20, 320, seed=7, factor=2.20462))
+    assert (state, usual.current().height) == ("set_aside", 3200)
+    waiting = usual.take(checks=True)[-1]
+    assert f"deliveries approve {waiting.delivery_id[:12]}" in str(waiting.reason)
+    with usual.store() as store:
+        decide_held(store, waiting.delivery_id, "palettes entières", True)
+    found = usual.take(checks=True)[-1]
+    assert (found.state, found.reason) == ("judged", None)
+    assert usual.current().height == 3520
+    assert usual.outcomes()[-1]["is_pending"]
 
 
 @pytest.mark.parametrize("seed", range(2, 8))

@@ -13,6 +13,7 @@ import xlsxwriter
 import yaml
 
 from data_contracts.loader import ContractError, load_profile
+from pipelines.quality import judge
 from tests.fixtures.intake import Intake, make_profile
 
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -288,3 +289,39 @@ def test_a_file_that_no_profile_takes_is_taken_once_one_does(tmp_path: Path) -> 
     intake.profiles = {"petite": changed["petite"].model_copy(update={"fingerprint": "2"})}
     assert [found.state for found in intake.take()] == ["judged"]
     assert kilograms(intake) == [5]
+
+
+def test_a_file_set_aside_for_its_profile_is_tried_again_once_that_has_changed(
+    tmp_path: Path,
+) -> None:
+    wrong = bons(columns={"quantity": {"source": "Kilos"}})
+    intake = Intake(tmp_path, make_profile(wrong))
+    intake.deliver("bons.csv", f"{HEADER}\nB1;1;2024-06-05;M1;POM;5\n")
+    [found] = intake.take()
+    assert "'Kilos', from which quantity is read, is missing" in str(found.reason)
+    assert [found.state for found in intake.take()] == ["set_aside"]
+    changed = make_profile(bons())
+    intake.profiles = {"petite": changed["petite"].model_copy(update={"fingerprint": "2"})}
+    assert [found.state for found in intake.take()] == ["judged"]
+
+
+def test_a_file_that_is_hopeless_is_set_aside_whole_and_comes_in_once_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "MAX_HELD_BACK", 20)
+    rows = "".join(f"B{n};1;2024-06-05;M1;POM;1,{n % 9}00\n" for n in range(30))
+    intake = Intake(tmp_path, make_profile(bons()))
+    intake.deliver("bons.csv", f"{HEADER}\n{rows}")
+    good = f"{HEADER}\nG1;1;2024-06-05;M1;POM;5\n"
+    intake.deliver("bons-2.csv", good)
+    states = {found.source_name: (found.state, found.reason) for found in intake.take()}
+    assert states["bons-2.csv"][0] == "judged"
+    assert states["bons.csv"][0] == "set_aside"
+    assert "30 rows would be held back, the first on line 2 (quantity can be read in two" in str(
+        states["bons.csv"][1]
+    )
+    assert intake.quarantine() == []
+    changed = make_profile(bons(decimal=","))
+    intake.profiles = {"petite": changed["petite"].model_copy(update={"fingerprint": "2"})}
+    intake.take()
+    assert len(kilograms(intake)) == 31
