@@ -29,8 +29,9 @@ from pipelines.ingest.landing import (
     open_staged,
     staged_path,
 )
-from pipelines.ingest.mapping import Target, find_targets, map_rows
+from pipelines.ingest.mapping import map_rows
 from pipelines.ingest.spool import Spool
+from pipelines.ingest.targets import Target, find_targets
 from pipelines.quality.judge import (
     DeliveredRows,
     JudgedRows,

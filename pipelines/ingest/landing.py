@@ -24,7 +24,7 @@ import polars as pl
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.containers import MAX_BYTES, UnreadableError, name_of
-from pipelines.ingest.mapping import FOOD_BANK_ID, Staged, find_targets, read_stamp
+from pipelines.ingest.mapping import Staged, read_stamp
 from pipelines.ingest.staging import (
     StagedFile,
     StagingJob,
@@ -32,6 +32,7 @@ from pipelines.ingest.staging import (
     stage_file,
     unpack_archive,
 )
+from pipelines.ingest.targets import FOOD_BANK_ID, find_targets
 from pipelines.ingest.workers import share_pool
 from pipelines.settings import Settings, now
 from pipelines.store import (

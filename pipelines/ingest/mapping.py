@@ -2,20 +2,18 @@
 
 A source profile says how; a file in the record's own columns needs none. A file is mapped batch by
 batch; how it writes numbers and days is decided by its profile or by evidence over all of it.
-Identifiers of people are replaced by keyed hashes in `Redaction`, before anything is written. Types
-and rules are judged in `quality`.
+What a file holds is told in `targets`, people are hashed in `redaction`; types and rules are judged
+in `quality`.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,38 +26,17 @@ from data_contracts.loader import (
     ContractError,
     Control,
     FileProfile,
-    SourceProfile,
-    load_records,
 )
 from pipelines.ingest import dates, numbers
 from pipelines.ingest.containers import UnreadableError
-from pipelines.ingest.marks import settle_marks
-from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable, Reading
+from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable
 from pipelines.ingest.spool import Spool
-from pipelines.store import Pseudonymizer
+from pipelines.ingest.targets import CORRECTS, FOOD_BANK_ID, Target, known_columns, list_parts
 
 SOURCE_COLUMN = "_source_column"
 ADJUSTMENT = "_adjustment"
-CORRECTS = "_corrects"
 TECHNICAL = (SOURCE_LINE, SOURCE_COLUMN, READ_ERROR, ADJUSTMENT, CORRECTS)
-FOOD_BANK_ID = re.compile(r"^[a-z][a-z0-9_]{1,31}$")
 EARLIEST_YEAR = dates.EARLIEST_YEAR
-# What stands before a pseudonym that comes back in a corrected file: it is kept, not hashed again.
-PSEUDONYM_PREFIX = "pseudonyme:"
-_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}[0-9a-f]{{32}}")
-
-
-@dataclass(frozen=True)
-class Target:
-    """One record (or lookup) that a file holds, and the profile that says how (None: its own
-    columns)."""
-
-    contract: Contract
-    profile: FileProfile | None
-
-    @property
-    def lookup(self) -> str | None:
-        return self.profile.lookup if self.profile else None
 
 
 @dataclass(frozen=True)
@@ -81,245 +58,6 @@ class MappedRows:
     @property
     def frame(self) -> pl.DataFrame:
         return self.spool.read()
-
-
-def find_targets(relative_path: str, profile: SourceProfile | None) -> list[Target]:
-    """Which records a landing file holds: by the source profile, else by its folder.
-
-    `relative_path` is relative to the food bank's landing folder. Raises UnreadableError where
-    neither says so.
-    """
-    records = load_records()
-    matching = [
-        file
-        for file in (profile.files if profile else [])
-        if fnmatch.fnmatchcase(relative_path, file.match)
-    ]
-    if matching:
-        for file in matching:
-            _check_profile(file, records)
-        given = [file.target_name for file in matching]
-        repeated = {name for name in given if given.count(name) > 1}
-        if repeated:
-            raise ContractError(f"two profiles of one file give rows of {min(repeated)}")
-        if len({_reading(file) for file in matching}) > 1:
-            names = " and ".join(file.name for file in matching)
-            raise ContractError(f"the profiles {names} of one file read it in different ways")
-        return [Target(_contract_of(file, records), file) for file in matching]
-    folder = PurePosixPath(relative_path).parts[0]
-    if folder in records and "/" in relative_path:
-        return [Target(records[folder], None)]
-    raise UnreadableError(
-        "no source profile of this food bank takes a file of this name, and its folder is not"
-        f" the name of a record ({', '.join(records)})"
-    )
-
-
-def _contract_of(profile: FileProfile, records: dict[str, Contract]) -> Contract:
-    """The contract of a record; a lookup is a table of text of its own."""
-    if profile.record is not None:
-        return records[profile.record]
-    columns = tuple(
-        Column(
-            name, "string", "VARCHAR", name, name, name, False, False, False,
-            None, None, None, None, (), None, None,
-        )
-        for name in profile.columns
-    )  # fmt: skip
-    return Contract(
-        profile.target_name, "1.0.0", "One row per key", columns, (), "reference", None, None,
-        (), 0, 0,
-    )  # fmt: skip
-
-
-def _reading(profile: FileProfile) -> tuple[object, ...]:
-    """What decides the cells: a file is read, redacted and archived once for all its records."""
-    return (
-        profile.encoding,
-        profile.delimiter,
-        profile.header_rows,
-        profile.skip_rows,
-        profile.sheet,
-    )
-
-
-def _check_profile(profile: FileProfile, records: dict[str, Contract]) -> None:
-    """Refuse a profile under which identifiers of people would be read past the redaction."""
-    if profile.record is None:
-        return
-    if profile.record not in records:
-        raise ContractError(f"profile {profile.name}: no record is called {profile.record!r}")
-    derived: set[str] = set()
-    if profile.unpivot:
-        wide = re.compile(profile.unpivot.columns)
-        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
-    for column in records[profile.record].columns:
-        source = profile.columns.get(column.name)
-        if source and column.is_personal and (source.source is None or source.source in derived):
-            raise ContractError(
-                f"profile {profile.name}: {column.name} is personal: it must come from one column"
-            )
-
-
-def make_reading(targets: list[Target]) -> Reading:
-    """How the file of these targets is read, and which names its header has."""
-    target = targets[0]
-    profile = target.profile
-    if profile is None:
-        keys = frozenset(key for key in target.contract.keys if key != "food_bank_id")
-        return Reading(expected=keys, ignores_case=True)
-    expected: set[str] = set()
-    for one in targets:
-        assert one.profile is not None
-        expected |= _required_names(one.profile)
-    return Reading(
-        encoding=profile.encoding,
-        delimiter=profile.delimiter,
-        header_rows=profile.header_rows,
-        skip_rows=profile.skip_rows,
-        sheet=profile.sheet,
-        expected=frozenset(expected),
-    )
-
-
-def _required_names(profile: FileProfile) -> set[str]:
-    """The columns of the file that a profile needs; parts of wide names and joins left out."""
-    derived: set[str] = set()
-    if profile.unpivot:
-        wide = re.compile(profile.unpivot.columns)
-        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
-    if profile.join:
-        derived |= set(profile.join.columns)
-    return _used_names(profile) - derived
-
-
-def _used_names(profile: FileProfile) -> set[str]:
-    used = {*profile.keep_rows, *profile.drop_rows}
-    for name, source in profile.columns.items():
-        if source.template is not None:
-            used |= set(_parts(source.template))
-        elif source.constant is None:
-            used.add(source.source or name)
-    if profile.join:
-        used |= set(profile.join.by)
-    if profile.control:
-        used |= {*profile.control.rows, *profile.control.sums}
-        used |= {profile.control.count} if profile.control.count else set()
-    if profile.sent_at and profile.sent_at.column:
-        used.add(profile.sent_at.column)
-    return used | {one.per for one in profile.adjustments if one.per}
-
-
-def _parts(template: str) -> list[str]:
-    return re.findall(r"\{([^{}]+)\}", template)
-
-
-def _known_columns(names: Iterable[str], target: Target) -> dict[str, str]:
-    """Source column -> contract column, for the columns that are used; templates keep names."""
-    contract, profile = target.contract, target.profile
-    if profile is None:
-        accepted = {column.name: column.name for column in contract.columns}
-        accepted[CORRECTS] = CORRECTS
-        for column in contract.columns:
-            if column.is_mass:
-                stem = column.name.removesuffix("_kg")
-                accepted |= {f"{stem}_quantity": f"{stem}_quantity", f"{stem}_unit": f"{stem}_unit"}
-        known = {name: accepted[name.lower()] for name in names if name.lower() in accepted}
-        if len(set(known.values())) < len(known):
-            twice = next(name for name in known.values() if list(known.values()).count(name) > 1)
-            raise UnreadableError(f"the header names {twice} twice, in capitals and small letters")
-        return known
-    used = dict.fromkeys(_used_names(profile), "")
-    personal = {column.name for column in contract.columns if column.is_personal}
-    # Personal columns last: a source column that is read twice is still an identifier.
-    for name, source in sorted(profile.columns.items(), key=lambda entry: entry[0] in personal):
-        if source.template is None and source.constant is None:
-            used[source.source or name] = name
-    wide = re.compile(profile.unpivot.columns) if profile.unpivot else None
-    return {
-        name: used.get(name, "") for name in names if name in used or (wide and wide.search(name))
-    }
-
-
-class Redaction:
-    """Drops the columns that nobody knows and replaces identifiers of people by keyed hashes.
-
-    Made once for a header, applied to each batch. `dropped`: names of the columns that are not
-    kept; `differs`: whether what is kept differs from what was delivered (it is then archived as a
-    table, and the bytes are not kept).
-    """
-
-    def __init__(
-        self, names: list[str], targets: list[Target], pseudonymizer: Pseudonymizer
-    ) -> None:
-        known: dict[str, set[str]] = {}
-        numbers: set[str] = set()
-        for target in targets:
-            columns = {column.name: column for column in target.contract.columns}
-            for name, column in _known_columns(names, target).items():
-                known.setdefault(name, set())
-                found = columns.get(column)
-                if found is not None and found.is_personal:
-                    known[name].add(column)
-                is_number = found is not None and found.logical_type == "number"
-                is_wide = target.profile is not None and target.profile.unpivot is not None
-                if is_number or column.endswith("_quantity") or (is_wide and not column):
-                    numbers.add(name)
-        self.kept = list(known)
-        self.dropped = [name for name in names if name not in known]
-        self._hashed = [name for name, personal in known.items() if personal]
-        self._numbers = frozenset(numbers)
-        self._pseudonymizer = pseudonymizer
-        self._hashes: dict[str, str] = {"": ""}
-        self.differs = bool(self.dropped or self._hashed)
-
-    def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """A batch as it may be written: known columns, hashed identifiers, marks settled."""
-        frame = batch.select([*self.kept, SOURCE_LINE, READ_ERROR])
-        frame = settle_marks(frame, self.kept, self._numbers, READ_ERROR)
-        if not self._hashed:
-            return frame
-        frame = frame.with_columns(self._hash(frame[name]) for name in self._hashed)
-        return frame.with_columns(_withhold_shifted_rows(frame))
-
-    def _hash(self, values: pl.Series) -> pl.Series:
-        for value in values.unique().to_list():
-            if value not in self._hashes:
-                self._hashes[value] = self._hash_one(value)
-        return values.replace_strict(self._hashes, default="", return_dtype=pl.String)
-
-    def _hash_one(self, value: str) -> str:
-        normalised = normalise_identity(value)
-        if _PSEUDONYM.fullmatch(normalised):
-            return normalised.removeprefix(PSEUDONYM_PREFIX)
-        return self._pseudonymizer.hash_identity(normalised) if normalised else ""
-
-
-def redact(
-    table: ParsedTable, targets: list[Target], pseudonymizer: Pseudonymizer
-) -> tuple[ParsedTable, list[str], bool]:
-    """Redact a whole table in memory: the table, the dropped columns, whether it differs."""
-    redaction = Redaction(table.columns, targets, pseudonymizer)
-    frame = redaction.apply(table.frame)
-    return replace(table, frame=frame), redaction.dropped, redaction.differs
-
-
-def _withhold_shifted_rows(frame: pl.DataFrame) -> list[pl.Expr]:
-    """In a file about people, a row that does not fit its header may hold a name in any cell."""
-    return [
-        pl.when(pl.col(READ_ERROR).is_null() | (pl.col(name) == ""))
-        .then(pl.col(name))
-        .otherwise(pl.format("[withheld, {} characters]", pl.col(name).str.len_chars()))
-        .alias(name)
-        for name in frame.columns
-        if name not in (SOURCE_LINE, READ_ERROR)
-    ]
-
-
-def normalise_identity(value: str) -> str:
-    """One spelling per identifier: NFC, trimmed, without the zeros that spreadsheets lose."""
-    trimmed = unicodedata.normalize("NFC", value).strip()
-    return trimmed.lstrip("0") or "0" if trimmed.isdecimal() else trimmed
 
 
 @dataclass
@@ -492,7 +230,7 @@ def _map_batch(
 ) -> pl.DataFrame:
     if target.profile is None:
         evidence.rows += batch.height
-        frame = batch.rename(_known_columns(staged.columns, target)).with_columns(
+        frame = batch.rename(known_columns(staged.columns, target)).with_columns(
             pl.lit(None, dtype=pl.String).alias(SOURCE_COLUMN),
             pl.lit(None, dtype=pl.String).alias(ADJUSTMENT),
         )
@@ -741,12 +479,12 @@ def _fed_by(staged: Staged, target: Target) -> list[str]:
     if not name:
         return []
     if profile is None:
-        found = _known_columns(staged.columns, target).get(name)
+        found = known_columns(staged.columns, target).get(name)
         return [found] if found else []
     fed = [
         column
         for column, source in profile.columns.items()
-        if (source.source or column) == name or name in _parts(source.template or "")
+        if (source.source or column) == name or name in list_parts(source.template or "")
     ]
     if profile.unpivot and re.search(profile.unpivot.columns, name):
         value = profile.unpivot.value

@@ -20,8 +20,10 @@ import zstandard
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.containers import UnreadableError, open_unpacked
-from pipelines.ingest.mapping import Redaction, Staged, find_targets, make_reading
+from pipelines.ingest.mapping import Staged
 from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, Table, open_table
+from pipelines.ingest.redaction import Redaction
+from pipelines.ingest.targets import find_targets, make_reading
 from pipelines.store import Pseudonymizer, write_atomically
 
 OUT_OF_MEMORY = "reading the file takes more memory than a file may take"

@@ -16,9 +16,8 @@ from typing import Any
 import xlsxwriter
 
 from data_contracts.loader import Contract, load_records
-from pipelines.store import write_atomically
+from pipelines.store import PSEUDONYM_PREFIX, write_atomically
 
-PSEUDONYM_PREFIX = "pseudonyme:"
 _GUIDE = (
     "Corrigez les cellules colorées, puis déposez ce classeur dans"
     " landing/{food_bank}/{record}/ : chaque ligne corrigée remplace la ligne retenue."

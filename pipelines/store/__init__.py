@@ -24,7 +24,12 @@ from pipelines.store.files import (
     write_atomically,
     write_json,
 )
-from pipelines.store.keys import Pseudonymizer, load_pseudonymizer, make_key_file
+from pipelines.store.keys import (
+    PSEUDONYM_PREFIX,
+    Pseudonymizer,
+    load_pseudonymizer,
+    make_key_file,
+)
 from pipelines.store.writer import (
     StaleEpochError,
     StoreBusyError,
@@ -36,6 +41,7 @@ from pipelines.store.writer import (
 __all__ = [
     "COUNTED",
     "POINTS",
+    "PSEUDONYM_PREFIX",
     "Delivery",
     "DeliveryStore",
     "NewDelivery",

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pipelines.settings import Settings, SettingsError
 from pipelines.store.files import write_atomically
 
+# Stands before a pseudonym that leaves in a workbook and comes back: it is kept, not hashed again.
+PSEUDONYM_PREFIX = "pseudonyme:"
 _BLOCK = 1 << 20
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from data_contracts.loader import ContractError, SourceProfile
 from pipelines.ingest.containers import UnreadableError
-from pipelines.ingest.mapping import MappedRows, Staged, Target, find_targets, map_rows
+from pipelines.ingest.mapping import MappedRows, Staged, map_rows
 from pipelines.ingest.parsing import ParsedTable, parse_table
+from pipelines.ingest.targets import Target, find_targets
 
 COLUMNS = {
     "receipt_id": {"source": "Bon"},

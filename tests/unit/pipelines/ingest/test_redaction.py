@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.loader import ContractError, SourceProfile
-from pipelines.ingest.mapping import find_targets, normalise_identity, redact
 from pipelines.ingest.parsing import ParsedTable, parse_table
+from pipelines.ingest.redaction import normalise_identity, redact
+from pipelines.ingest.targets import find_targets
 from pipelines.settings import Settings, SettingsError
 from pipelines.store import Pseudonymizer, load_pseudonymizer, make_key_file
 
