@@ -202,7 +202,7 @@ def _read_latency(odcs: OpenDataContractStandard) -> int | None:
     """Days after its last row at which a record is late, by the service level of its contract."""
     for entry in odcs.slaProperties or []:
         if entry.property == "latency" and entry.unit == "d":
-            return int(entry.value)  # type: ignore[arg-type]
+            return int(str(entry.value))
     return None
 
 

@@ -270,7 +270,7 @@ def approve_delivery(
     comment: Annotated[str, typer.Option(help="Why it is right.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let a delivery that was held be judged: it takes away what it says it replaces."""
+    """Let a delivery count that was held, or set aside for what it is beside its history."""
     _decide(delivery, comment, as_json, is_approved=True)
 
 
@@ -280,7 +280,7 @@ def refuse_delivery(
     comment: Annotated[str, typer.Option(help="Why it is wrong.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Set a delivery that was held aside: what it would replace stays."""
+    """Set a delivery that waits aside for good: what it would replace stays."""
     _decide(delivery, comment, as_json, is_approved=False)
 
 

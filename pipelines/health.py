@@ -293,12 +293,13 @@ def _check_deliveries(settings: Settings, store: DeliveryStore) -> Iterator[dict
         not late,
         f"{len(late)} records are late: {names}; ask their senders" if late else "nothing is late",
     )
+    deliveries = store.list_deliveries()
     for state, advice in (
         ("held", "look at them: collecto deliveries list --state held"),
         ("set_aside", "tell their senders: collecto deliveries list --state set_aside"),
         ("failed", "send them again"),
     ):
-        count = len(store.list_deliveries(state))  # type: ignore[arg-type]
+        count = sum(entry.state == state for entry in deliveries)
         detail = f"{count} deliveries; {advice}" if count else "none"
         yield _entry(state, not count, detail)
     open_rows = store.count_quarantine("open")

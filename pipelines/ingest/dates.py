@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Literal
 
@@ -101,7 +101,7 @@ def read_serial(text: str, system: str = "excel") -> str | None:
     if not found[2] or not float(found[2]):
         return day.isoformat()
     seconds = round(float(found[2]) * 86_400)
-    moment = datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)  # noqa: DTZ001
+    moment = datetime.combine(day, time.min) + timedelta(seconds=seconds)
     return moment.isoformat()
 
 

@@ -559,7 +559,7 @@ def _read_sent_at(
 def read_stamp(text: str, date_format: str, timezone: str) -> datetime | None:
     """A moment as a profile writes it, in UTC; local to `timezone` where it has no offset."""
     try:
-        moment = datetime.strptime(text.strip(), date_format)  # noqa: DTZ007
+        moment = datetime.strptime(text.strip(), date_format)  # noqa: DTZ007 (its zone follows)
     except ValueError:
         return None
     local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))

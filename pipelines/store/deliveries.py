@@ -23,7 +23,7 @@ State = Literal[
 ]  # fmt: skip
 # The states whose accepted rows count.
 COUNTED: tuple[State, ...] = ("judged", "included")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 # SQL: a delivery `d` that was set aside or failed before its rows were judged, by no decision of a
@@ -32,6 +32,9 @@ UNJUDGED = (
     "(d.state = 'failed' or (d.state = 'set_aside' and d.approval is null and not exists"
     " (select 1 from delivery_records r where r.delivery_id = d.delivery_id)))"
 )
+
+
+COUNTS = "d.state in ('judged', 'included')"
 
 
 class StateError(Exception):
@@ -64,7 +67,8 @@ create table if not exists delivery_records (
 create table if not exists quarantine_rows (
   row_id integer primary key, food_bank_id text not null, record text not null,
   delivery_id text not null, source_line integer not null, source_column text, row_key text,
-  cells text not null, rules text not null, grams integer, status text not null default 'open'
+  cells text not null, rules text not null, grams integer, status text not null default 'open',
+  corrected_by text
 );
 create index if not exists quarantine_by_key on quarantine_rows (food_bank_id, record, row_key);
 create index if not exists quarantine_by_delivery on quarantine_rows (delivery_id);
@@ -312,17 +316,21 @@ class DeliveryStore:
         self._move(delivery_id, ("stored",), "parsed")
 
     def set_aside(self, delivery_id: str, reason: str) -> None:
-        """Set a delivery that is not included aside whole, with one sentence."""
+        """Set a delivery that is not included aside whole, with one sentence.
+
+        Rows held back that it had corrected wait again: what corrects them does not count.
+        """
         self._move(
             delivery_id, ("seen", "stored", "parsed", "held", "judged"), "set_aside",
-            "reason = ?", (reason,),
+            "reason = ?", (reason,), corrections=("corrected", "open"),
         )  # fmt: skip
 
     def approve_odd(self, delivery_id: str, approval: str) -> None:
         """Let a delivery count that was set aside for what it is beside its history."""
         self._move(
-            delivery_id, ("set_aside",), "judged", "approval = ?, reason = null", (approval,)
-        )
+            delivery_id, ("set_aside",), "judged", "approval = ?, reason = null", (approval,),
+            corrections=("open", "corrected"),
+        )  # fmt: skip
 
     def list_undecided(self) -> list[Delivery]:
         """Deliveries that a person may decide about: held, or set aside beside their history."""
@@ -364,6 +372,7 @@ class DeliveryStore:
         after: State,
         assignments: str = "",
         values: tuple[Any, ...] = (),
+        corrections: tuple[str, str] | None = None,
     ) -> None:
         states = ", ".join(f"'{state}'" for state in before)
         extra = f", {assignments}" if assignments else ""
@@ -375,6 +384,11 @@ class DeliveryStore:
             ).fetchone()
             if moved is None:
                 raise StateError(f"the delivery {delivery_id} is not {' or '.join(before)}")
+            if corrections is not None:
+                db.execute(
+                    "update quarantine_rows set status = ? where corrected_by = ? and status = ?",
+                    (corrections[1], delivery_id, corrections[0]),
+                )
 
     def record_judgement(
         self,
@@ -412,14 +426,14 @@ class DeliveryStore:
                 _insert_outcome(db, delivery_id, outcome)
             for record, keys in corrected.items():
                 db.executemany(
-                    "update quarantine_rows set status = 'corrected' where food_bank_id = ?"
-                    " and record = ? and row_key = ? and status = 'open'",
-                    [(food_bank_id, record, key) for key in keys],
+                    "update quarantine_rows set status = 'corrected', corrected_by = ?"
+                    " where food_bank_id = ? and record = ? and row_key = ? and status = 'open'",
+                    [(delivery_id, food_bank_id, record, key) for key in keys],
                 )
             db.executemany(
-                "update quarantine_rows set status = 'corrected' where food_bank_id = ?"
-                " and row_id = ? and status = 'open'",
-                [(food_bank_id, row_id) for row_id in released],
+                "update quarantine_rows set status = 'corrected', corrected_by = ?"
+                " where food_bank_id = ? and row_id = ? and status = 'open'",
+                [(delivery_id, food_bank_id, row_id) for row_id in released],
             )
             db.execute("delete from quarantine_rows where delivery_id = ?", (delivery_id,))
             for record, rows in quarantined.items():
@@ -560,8 +574,13 @@ class DeliveryStore:
         return row.fetchone() is not None
 
     def list_quarantine(self, status: str | None = None) -> list[dict[str, Any]]:
-        """Quarantined rows with the file that they came in, in order of arrival and line."""
+        """Quarantined rows with the file that they came in, in order of arrival and line.
+
+        Of a delivery that does not count no row waits: `open` leaves them out.
+        """
         where = " where q.status = ?" if status else ""
+        if status == "open":
+            where += f" and {COUNTS}"
         rows = self._db.execute(
             "select q.*, d.source_name, d.state from quarantine_rows q join deliveries d using"
             f" (delivery_id){where} order by d.arrival_no, q.record, q.source_line,"
@@ -572,8 +591,7 @@ class DeliveryStore:
 
     def count_quarantine(self, status: str) -> int:
         """How many rows held back have this status."""
-        row = self._db.execute("select count(*) from quarantine_rows where status = ?", (status,))
-        return int(row.fetchone()[0])
+        return len(self.list_quarantine(status))
 
     def count_duplicates(self) -> int:
         """Landing files whose bytes had been delivered before."""

@@ -151,3 +151,15 @@ def test_a_check_that_could_not_run_sets_nothing_aside(
         [found] = [entry for entry in check_profiles(usual.settings, store) if entry.deliveries]
     assert found.errors == ("receipts: it could not be checked: boom",)
     assert usual.take()[-1].state == "judged"
+
+
+def test_what_a_file_set_aside_had_corrected_waits_again_until_it_counts(usual: Intake) -> None:
+    usual.deliver("receipts/bad.csv", f"{RECEIPTS_HEADER}\n" + receipt("D20-3", quantity="x"))
+    usual.take(checks=True)
+    state, _ = check(usual, make_day(20, 320, factor=1000.0))
+    assert state == "set_aside"
+    assert [row["source_name"] for row in usual.quarantine()] == ["receipts/bad.csv"]
+    with usual.store() as store:
+        decide_held(store, usual.take()[-1].delivery_id, "en grammes", True)
+    assert usual.quarantine() == []
+    assert len(usual.quarantine("corrected")) == 1
