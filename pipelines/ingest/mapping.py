@@ -147,10 +147,12 @@ def map_rows(
     else:
         spool = Spool(spill)
         for frame in first.batches():
+            # The last cell is compared with the others as they were all written.
+            frame = _note_cut_line(frame, staged, target, evidence)
             frame = typed.write(frame, evidence)
             for adjustment in profile.adjustments if profile else ():
                 frame = _adjust(frame, adjustment, contract, evidence)
-            spool.write(_note_cut_line(frame, staged, target, evidence))
+            spool.write(frame)
         spool.close()
         first.remove()
     sent_at = _read_sent_at(profile, evidence, timezone)

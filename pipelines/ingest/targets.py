@@ -106,10 +106,7 @@ def _check_profile(profile: FileProfile, records: dict[str, Contract]) -> None:
         return
     if profile.record not in records:
         raise ContractError(f"profile {profile.name}: no record is called {profile.record!r}")
-    derived: set[str] = set()
-    if profile.unpivot:
-        wide = re.compile(profile.unpivot.columns)
-        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
+    derived = _derived_names(profile)
     for column in records[profile.record].columns:
         source = profile.columns.get(column.name)
         if source and column.is_personal and (source.source is None or source.source in derived):
@@ -141,13 +138,16 @@ def make_reading(targets: list[Target]) -> Reading:
 
 def _required_names(profile: FileProfile) -> set[str]:
     """The columns of the file that a profile needs; parts of wide names and joins left out."""
-    derived: set[str] = set()
+    return _used_names(profile) - _derived_names(profile)
+
+
+def _derived_names(profile: FileProfile) -> set[str]:
+    """Names that are no columns of the file itself: parts of wide names, columns of a lookup."""
+    derived = set(profile.join.columns) if profile.join else set()
     if profile.unpivot:
         wide = re.compile(profile.unpivot.columns)
-        derived = {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
-    if profile.join:
-        derived |= set(profile.join.columns)
-    return _used_names(profile) - derived
+        derived |= {profile.unpivot.value, profile.unpivot.position, *wide.groupindex}
+    return derived
 
 
 def _used_names(profile: FileProfile) -> set[str]:

@@ -325,3 +325,27 @@ def test_a_file_that_is_hopeless_is_set_aside_whole_and_comes_in_once_it_fits(
     intake.profiles = {"petite": changed["petite"].model_copy(update={"fingerprint": "2"})}
     intake.take()
     assert len(kilograms(intake)) == 31
+
+
+def test_a_last_day_like_the_others_is_whole(tmp_path: Path) -> None:
+    header = "Bon;Ligne;Magasin;Article;Poids;Date"
+    rows = "B1;1;M1;POM;5;25/06/2024\nB2;1;M1;POM;6;05/06/2024\n"
+    intake = take(tmp_path, f"{header}\n{rows}B3;1;M1;POM;7;06/06/2024", bons())
+    assert (kilograms(intake), intake.quarantine()) == ([5, 6, 7], [])
+    cut = take(tmp_path / "cut", f"{header}\n{rows}B3;1;M1;POM;7;06/06/20", bons())
+    assert (kilograms(cut), len(cut.quarantine())) == ([5, 6], 1)
+
+
+def test_people_do_not_come_in_by_a_lookup(tmp_path: Path) -> None:
+    heads = {"name": "foyers", "match": "foyers*", "lookup": "foyers",
+             "columns": {"Colis": {"source": "Colis"}, "Foyer": {"source": "Foyer"}}}  # fmt: skip
+    lines = {
+        "name": "colis", "match": "colis*", "record": "parcels",
+        "join": {"lookup": "foyers", "by": {"Colis": "Colis"}, "columns": ["Foyer"]},
+        "columns": {"parcel_id": {"source": "Colis"}, "line_no": {"source": "Ligne"},
+                    "household_id": {"source": "Foyer"}},
+    }  # fmt: skip
+    intake = Intake(tmp_path, make_profile(heads, lines))
+    intake.deliver("colis.csv", "Colis;Ligne\nC1;1\n")
+    [found] = intake.take()
+    assert "household_id is personal: it must come from one column" in str(found.reason)
