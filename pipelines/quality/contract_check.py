@@ -151,7 +151,8 @@ def _check_file(path: Path, place: list[Any], file: FileProfile, contract: Contr
         if name not in columns and stem not in columns:
             raise _wrong(path, at, f"{contract.name} has no column {name!r}")
         column = columns.get(name)
-        if column and column.is_personal and (source.constant or source.template):
+        joined = file.join.columns if file.join else []
+        if column and column.is_personal and (source.source is None or source.source in joined):
             raise _wrong(path, at, f"{name} is personal: `source` only")
         given = [
             *(source.values or {}).values(),
