@@ -164,7 +164,9 @@ def verify(as_json: AsJson = False) -> None:
     " food_bank, unit, label where they are needed)"
 )
 def reconcile(
-    file: Annotated[Path, typer.Argument(help="The published report, as CSV or workbook.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The published report, a table.")
+    ],
     food_bank: Annotated[
         str | None, typer.Option("--food-bank", help="Whose report it is.")
     ] = None,
@@ -345,7 +347,9 @@ def replay_quarantine(food_bank: FoodBanks = None, as_json: AsJson = False) -> N
     "new-source", epilog="Example: collecto contracts new-source export.csv --food-bank rhone"
 )
 def draft_source(
-    file: Annotated[Path, typer.Argument(help="A sample of what the food bank exports.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A sample of its export.")
+    ],
     food_bank: Annotated[str, typer.Option("--food-bank", help="Short name.")] = "exemple",
     record: Annotated[
         str | None, typer.Option(help="The record that it holds; else the one that fits best.")
