@@ -131,8 +131,8 @@ def _reconcile(
         )
 
     if abs(ours - reported) <= step:
-        return _answer(line, indicator.unit, reported, ours, "rounding",
-                       f"the report is rounded to {(2 * step).normalize():f} {indicator.unit}")  # fmt: skip
+        rounded = f"the report is rounded to {(2 * step).normalize():f} {indicator.unit}"
+        return _answer(line, indicator.unit, reported, ours, "rounding", rounded)
     if is_close(ours):
         return _answer(line, indicator.unit, reported, ours, "agrees",
                        f"within {tolerance:.1%}")  # fmt: skip
