@@ -127,7 +127,8 @@ class RowRule:
 class Contract:
     """The contract of one record or mart.
 
-    `late_after_days`: how many days after its last row a food bank's record is late (its SLA).
+    `late_after_days`: how many days after its last row a food bank's record is late (its SLA);
+    `retention_months`: how long after their last row people can be recognised by it.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Contract:
     judge_order: int
     minimum_rows: int
     late_after_days: int | None = None
+    retention_months: int | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -198,10 +200,10 @@ def _read_minimum_rows(table: SchemaObject) -> int:
     return 0
 
 
-def _read_latency(odcs: OpenDataContractStandard) -> int | None:
-    """Days after its last row at which a record is late, by the service level of its contract."""
+def _read_service_level(odcs: OpenDataContractStandard, name: str, unit: str) -> int | None:
+    """A number among the service levels of a contract: `latency` in days, `retention` in months."""
     for entry in odcs.slaProperties or []:
-        if entry.property == "latency" and entry.unit == "d":
+        if entry.property == name and entry.unit == unit:
             return int(str(entry.value))
     return None
 
@@ -246,7 +248,8 @@ def load_contract(path: Path) -> Contract:
         header_columns=tuple(_property(odcs.customProperties, "headerColumns", [])),
         judge_order=int(_property(odcs.customProperties, "judgeOrder", 0)),
         minimum_rows=_read_minimum_rows(table),
-        late_after_days=_read_latency(odcs),
+        late_after_days=_read_service_level(odcs, "latency", "d"),
+        retention_months=_read_service_level(odcs, "retention", "m"),
     )
 
 
@@ -633,7 +636,7 @@ class Indicator(_Strict):
     numerator: str | None
     denominator: str | None
     variants: list[str]
-    disclosure_rule: str
+    disclosure_rule: Literal["whole_food_bank_exact", "people", "contains_parcels", "donors"]
     method_version: str
     valid_from: str
     source: str

@@ -1,24 +1,31 @@
-"""The only door to published data: opens one audience's folder of one publication.
+"""The only door to published data: opens one audience's folder of one publication or edition.
 
 A publication is a folder of Parquet files that nobody changes once `CURRENT` names it. Readers
-resolve `CURRENT` once and keep that publication for the whole of their work. Writing publications
-belongs in `pipelines/publish`.
+resolve `CURRENT` once and keep that publication for the whole of their work; each file is hashed
+before it is read. The metropole and the public read editions. Writing belongs in
+`pipelines/publish`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 PUBLICATION_ID = re.compile(r"^[0-9a-f]{16,64}$")
-MART_NAME = re.compile(r"^mart_[a-z_]{1,60}$")
-AUDIENCES = ("data_team",)
+MART_NAME = re.compile(r"^mart_[a-z_0-9]{1,60}$")
+AUDIENCE = re.compile(
+    r"^(data_team|public|metropole/[0-9]{2,9}|food_banks/[a-z0-9][a-z0-9_-]{0,40})$"
+)
+TERRITORY = re.compile(r"^[0-9]{2,9}$")
 
 
 class PublicationError(Exception):
@@ -29,12 +36,38 @@ class NoPublicationError(PublicationError):
     """Nothing was ever published in this data folder."""
 
 
+class NoEditionError(PublicationError):
+    """No edition of this territory was approved yet."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the food banks of a territory approved: one publication, to a stated day.
+
+    `approvals`: who, for which food bank, when, with which comment; `reason`: why it corrects the
+    edition `replaces`.
+    """
+
+    territory: str
+    number: int
+    period: str
+    end: date
+    food_banks: tuple[str, ...]
+    publication_id: str
+    manifest_sha256: str
+    approvals: tuple[dict[str, Any], ...]
+    published_at: datetime
+    reason: str | None = None
+    replaces: int | None = None
+
+
 @dataclass(frozen=True)
 class Publication:
-    """One audience's view of one publication.
+    """One audience's view of one publication, or of an edition of it.
 
-    `folder` holds a Parquet file per mart; `published_at` is known for the current publication
-    only (times lie in `CURRENT`, never in the folder).
+    `folder` holds a Parquet file per mart; `published_at` is known for the current publication and
+    for editions (times lie in `CURRENT`, never in the folder). Of an edition there are the rows of
+    its food banks and of periods that ended by its day.
     """
 
     publication_id: str
@@ -42,6 +75,7 @@ class Publication:
     folder: Path
     manifest: dict[str, Any] = field(repr=False)
     published_at: datetime | None = None
+    edition: Edition | None = None
 
     def marts(self) -> list[str]:
         """Names of the marts that this audience may read, in order."""
@@ -50,7 +84,7 @@ class Publication:
     def scan(self, mart: str) -> pl.LazyFrame:
         """Lazy frame of one mart.
 
-        Raises PublicationError where the audience has no such mart.
+        Raises PublicationError where the audience has no such mart, or its file was altered.
         """
         path = self.folder / f"{mart}.parquet"
         if not MART_NAME.fullmatch(mart) or not path.is_file():
@@ -58,21 +92,71 @@ class Publication:
                 f"publication {self.publication_id} has no {mart} for {self.audience}; "
                 f"it has {', '.join(self.marts())}"
             )
-        return pl.scan_parquet(path, glob=False)
+        hashes = {entry["mart"]: entry["sha256"] for entry in self.manifest.get("marts", ())}
+        status = path.stat()
+        if _hash(path, status.st_ino, status.st_mtime_ns, status.st_size) != hashes.get(mart):
+            raise PublicationError(
+                f"{mart} of publication {self.publication_id} was altered since it was published;"
+                " `collecto verify` names what is, `collecto publications rollback` takes another"
+            )
+        frame = pl.scan_parquet(path, glob=False)
+        return frame if self.edition is None else self._limit(frame, self.edition)
 
     def read(self, mart: str) -> pl.DataFrame:
         """All rows of one mart, in the order of its key."""
         return self.scan(mart).collect()
 
+    def _limit(self, frame: pl.LazyFrame, edition: Edition) -> pl.LazyFrame:
+        columns = frame.collect_schema().names()
+        banks = list(edition.food_banks)
+        if "scope_kind" in columns:
+            is_bank = (pl.col("scope_kind") == "food_bank") & pl.col("scope_id").is_in(banks)
+            is_territory = (pl.col("scope_kind") == "territory") & (
+                pl.col("scope_id") == edition.territory
+            )
+            frame = frame.filter(is_bank | is_territory)
+        elif "food_bank_id" in columns:
+            frame = frame.filter(pl.col("food_bank_id").is_in(banks))
+        if (end := _end_of_period(columns)) is None:
+            return frame
+        days = [date.fromisoformat(day) for day in self.manifest.get("data_up_to", {}).values()]
+        last = pl.lit(max(days, default=edition.end))
+        return frame.filter(pl.min_horizontal(end, last) <= edition.end)
+
+
+def _end_of_period(columns: list[str]) -> pl.Expr | None:
+    """The last day of what a row counts, by the columns of its table; None where it has no time."""
+    starts = {"month": "1mo", "quarter_start": "3mo", "year_start": "12mo", "week_start": "1w"}
+    if "period_end" in columns:
+        return pl.col("period_end")
+    for column, length in starts.items():
+        if column in columns:
+            return pl.col(column).dt.offset_by(length).dt.offset_by("-1d")
+    if {"period_kind", "period_start"} <= set(columns):
+        lengths = pl.col("period_kind").replace_strict(
+            {"month": "1mo", "quarter": "3mo", "year": "12mo", "year_to_date": "12mo"}
+        )
+        return pl.col("period_start").dt.offset_by(lengths).dt.offset_by("-1d")
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _hash(path: Path, inode: int, modified: int, size: int) -> str:
+    """SHA-256 of a file, once for the file as it stands."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
 
 def read_pointer(published_dir: Path) -> dict[str, Any] | None:
     """The content of `CURRENT`: `{publication_id, path, sha256, epoch, published_at}`, or None."""
-    try:
-        text = (published_dir / "CURRENT").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    pointer: dict[str, Any] = _read_json(text, published_dir / "CURRENT")
+    pointer: dict[str, Any] | None = _read_optional(published_dir / "CURRENT")
     return pointer
+
+
+def read_hold(published_dir: Path) -> dict[str, Any] | None:
+    """The hold that a rollback set, or None: `{publication_id, held_at, reason}`."""
+    hold: dict[str, Any] | None = _read_optional(published_dir / "HOLD.json")
+    return hold
 
 
 def read_refusal(published_dir: Path) -> dict[str, Any] | None:
@@ -80,22 +164,26 @@ def read_refusal(published_dir: Path) -> dict[str, Any] | None:
 
     Keys: `refused_at`, `publication_id`, `reasons` (list of sentences).
     """
-    try:
-        text = (published_dir / "STATUS.json").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    refusal: dict[str, Any] | None = _read_json(text, published_dir / "STATUS.json").get("refusal")
+    status = _read_optional(published_dir / "STATUS.json")
+    refusal: dict[str, Any] | None = (status or {}).get("refusal")
     current = read_pointer(published_dir) if refusal else None
     if refusal and current and current["published_at"] > refusal["refused_at"]:
         return None
     return refusal
 
 
-def _read_json(text: str, path: Path) -> Any:
+def _read_optional(path: Path) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise PublicationError(f"{path} was damaged (not JSON): {error.msg}; restore it") from error
+        return _read_json(path.read_bytes(), path)
+    except FileNotFoundError:
+        return None
+
+
+def _read_json(data: bytes, path: Path) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise PublicationError(f"{path} was damaged (not JSON): {error}; restore it") from error
 
 
 def open_current(published_dir: Path, audience: str = "data_team") -> Publication:
@@ -109,7 +197,9 @@ def open_current(published_dir: Path, audience: str = "data_team") -> Publicatio
             f"nothing is published in {published_dir}; run `collecto refresh` first"
         )
     published_at = datetime.fromisoformat(pointer["published_at"])
-    return _open(published_dir, pointer["publication_id"], audience, published_at)
+    return _open(
+        published_dir, pointer["publication_id"], audience, published_at, pointer.get("sha256")
+    )
 
 
 def open_publication(
@@ -121,20 +211,104 @@ def open_publication(
     """
     if not PUBLICATION_ID.fullmatch(publication_id):
         raise PublicationError(f"{publication_id!r} is not the identifier of a publication")
-    return _open(published_dir, publication_id, audience, None)
+    return _open(published_dir, publication_id, audience)
+
+
+def open_edition(
+    published_dir: Path, territory: str, audience: str = "public", number: int | None = None
+) -> Publication:
+    """Open an edition of a territory (the last one, or by its number) as one audience reads it.
+
+    `audience`: `public` or `metropole/<territory>`. Raises NoEditionError where none was approved.
+    """
+    if audience not in ("public", f"metropole/{territory}"):
+        raise PublicationError(f"{audience!r} reads no edition of {territory}")
+    editions = list_editions(published_dir, territory)
+    chosen = [entry for entry in editions if number in (None, entry.number)]
+    if not chosen:
+        which = "no edition" if number is None else f"no edition {number}"
+        raise NoEditionError(
+            f"{which} of {territory} was approved; `collecto editions propose` prepares one"
+        )
+    edition = chosen[-1]
+    opened = _open(
+        published_dir, edition.publication_id, audience, edition.published_at,
+        edition.manifest_sha256,
+    )  # fmt: skip
+    return Publication(
+        opened.publication_id, audience, opened.folder, opened.manifest, edition.published_at,
+        edition,
+    )  # fmt: skip
+
+
+def list_editions(published_dir: Path, territory: str | None = None) -> list[Edition]:
+    """Approved editions, of one territory or of all, by territory and number."""
+    if territory is not None and not TERRITORY.fullmatch(territory):
+        raise PublicationError(f"{territory!r} is not the code of a territory")
+    return sorted(
+        _read_editions(published_dir, territory or "*"), key=lambda e: (e.territory, e.number)
+    )
+
+
+def _read_editions(published_dir: Path, territory: str) -> Iterator[Edition]:
+    for path in (published_dir / "editions").glob(f"{territory}/*.json"):
+        if not path.stem.isdigit():
+            continue
+        entry = _read_json(path.read_bytes(), path)
+        try:
+            yield Edition(
+                territory=entry["territory"],
+                number=int(entry["number"]),
+                period=entry["period"],
+                end=date.fromisoformat(entry["end"]),
+                food_banks=tuple(entry["food_banks"]),
+                publication_id=entry["publication_id"],
+                manifest_sha256=entry["manifest_sha256"],
+                approvals=tuple(entry["approvals"]),
+                published_at=datetime.fromisoformat(entry["published_at"]),
+                reason=entry.get("reason"),
+                replaces=entry.get("replaces"),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PublicationError(f"{path} was damaged: {error}; restore it") from error
 
 
 def _open(
-    published_dir: Path, publication_id: str, audience: str, published_at: datetime | None
+    published_dir: Path,
+    publication_id: str,
+    audience: str,
+    published_at: datetime | None = None,
+    sha256: str | None = None,
 ) -> Publication:
-    if audience not in AUDIENCES:
-        raise PublicationError(f"{audience!r} is not an audience: {', '.join(AUDIENCES)}")
-    folder = published_dir / publication_id / audience
+    """`sha256`: what the manifest of the whole publication must be, where it is known."""
+    if not AUDIENCE.fullmatch(audience):
+        raise PublicationError(
+            f"{audience!r} is not an audience: data_team, food_banks/<id>, metropole/<code>, public"
+        )
+    folder = published_dir / publication_id
+    path = folder / "manifest.json"
     try:
-        path = folder.parent / "manifest.json"
-        manifest = _read_json(path.read_text(encoding="utf-8"), path)
+        data = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise PublicationError(
+                f"the manifest of publication {publication_id} was altered since it was published;"
+                " `collecto publications rollback` takes another"
+            )
+        manifest = _read_json(data, path)
+        if audience != "data_team":
+            wanted = manifest.get("audiences", {}).get(audience)
+            if wanted is None:
+                raise PublicationError(f"publication {publication_id} has nothing for {audience}")
+            path = folder / audience / "manifest.json"
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != wanted:
+                raise PublicationError(
+                    f"the manifest of {audience} in publication {publication_id} was altered since"
+                    " it was published; `collecto publications rollback` takes another"
+                )
+            manifest = _read_json(data, path)
     except FileNotFoundError:
         raise PublicationError(
             f"publication {publication_id} is not kept in {published_dir}"
         ) from None
-    return Publication(publication_id, audience, folder, manifest, published_at)
+    return Publication(publication_id, audience, folder / audience, manifest, published_at)

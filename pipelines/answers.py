@@ -24,6 +24,7 @@ from pipelines.settings import Settings
 from pipelines.store import Delivery, DeliveryStore
 
 if TYPE_CHECKING:
+    from pipelines.editions import Closing
     from pipelines.runs import RefreshSummary
 
 # What senders wrote is text: no markup, no emoji codes. Piped output keeps whole tables.
@@ -88,6 +89,8 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
         console.print(f"Set aside: {entry['source_name']}: {entry['reason']}", markup=False)
     if summary.rows["quarantined"]:
         console.print("Lines to correct: collecto quarantine list, or export")
+    for answer in summary.inbox:
+        console.print(answer[:1].upper() + answer[1:], markup=False)
     if summary.refused:
         console.print(f"Publication refused ({len(summary.refused)} reasons):")
         for reason in summary.refused[:10]:
@@ -95,6 +98,10 @@ def print_refresh(summary: RefreshSummary, as_json: bool) -> None:
         console.print(f"Publication {summary.publication_id or 'none yet'} stands.")
     elif summary.is_new:
         console.print(f"Published {summary.publication_id}")
+    elif summary.is_held:
+        console.print(
+            f"Publication {summary.publication_id} is held: collecto publications release lifts it."
+        )
     else:
         console.print(f"Publication {summary.publication_id} stands unchanged.")
 
@@ -395,3 +402,105 @@ def print_checks(results: list[dict[str, Any]], as_json: bool) -> None:
     for result in results:
         mark = "ok    " if result["ok"] else "WRONG "
         console.print(f"{mark}{result['check']} {result['detail']}".rstrip(), markup=False)
+
+
+def print_message(value: Any, text: str, as_json: bool) -> None:
+    """Print one sentence, or what it says as JSON."""
+    if as_json:
+        print_json(value)
+    else:
+        console.print(text, markup=False)
+
+
+def print_publications(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print the history of publications."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("publication", "state", "at", "", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row["id"], row["state"].replace("_", " "), str(row["at"]), row["detail"])
+    console.print(table if rows else NOTHING_YET)
+
+
+def print_publication(manifest: dict[str, Any], as_json: bool) -> None:
+    """Print what a publication is made of."""
+    if as_json:
+        print_json(manifest)
+        return
+    inputs, checks = manifest["inputs"], manifest["checks"]
+    failed = [check["check"] for check in checks if not check["has_passed"]]
+    console.print(f"publication {manifest['publication_id']}, as of {inputs['as_of']}")
+    files = {entry["delivery_id"] for entry in inputs["deliveries"]}
+    console.print(f"{len(files)} deliveries; {len(checks)} checks, {len(failed)} failed")
+    for bank, day in manifest["data_up_to"].items():
+        console.print(f"{bank}: data up to {day}", markup=False)
+    table = Table("mart", "rows", box=None, pad_edge=False)
+    for mart in manifest["marts"]:
+        table.add_row(mart["mart"], str(mart["rows"]))
+    console.print(table)
+
+
+def print_differences(found: dict[str, Any], as_json: bool) -> None:
+    """Print the figures that moved, and what moved them."""
+    if as_json:
+        print_json(found)
+        return
+    if inputs := found["inputs"]:
+        for name, what in (
+            ("deliveries_added", "deliveries came"), ("deliveries_removed", "deliveries went"),
+            ("factors_changed", "factors changed"), ("code_changed", "folders of code changed"),
+        ):  # fmt: skip
+            if inputs[name]:
+                console.print(f"{len(inputs[name])} {what}: {', '.join(inputs[name][:5])}")
+    if not found["figures"]:
+        console.print("No figure moved.")
+        return
+    table = Table("figure", "of", "period", "before", "after", "change", "because of",
+                  box=None, pad_edge=False)  # fmt: skip
+    for row in found["figures"]:
+        causes = [
+            f"{cause['kind'].replace('_', ' ')} {(cause['what'] or '')[:8]}".strip()
+            + ("" if cause["change"] is None else f" {cause['change']:+f}")
+            for cause in row["causes"][:3]
+        ]
+        more = len(row["causes"]) - 3
+        table.add_row(
+            f"{row['indicator_code']} {row['variant']}".strip(),
+            row["scope_id"],
+            f"{row['period_kind']} {row['period_start']}",
+            *(
+                "-" if row[name] is None else f"{row[name].normalize():f}"
+                for name in ("before", "after", "change")
+            ),
+            ", ".join(causes) + (f" and {more} more" if more > 0 else ""),
+        )
+    console.print(table)
+
+
+def print_closings(closings: Sequence[Closing], as_json: bool) -> None:
+    """Print what has come to a day, by food bank and record, and who closed it."""
+    if as_json:
+        print_json([{**asdict(entry), "missing": entry.missing} for entry in closings])
+        return
+    for entry in closings:
+        state = f"closed by {entry.closed_by}" if entry.closed_by else "open"
+        if entry.missing:
+            state += f", {len(entry.missing)} records missing"
+        console.print(f"{entry.food_bank_id} to {entry.end}: {state}", markup=False)
+        for row in entry.records:
+            mark = "missing" if row["is_missing"] else "ok"
+            console.print(f"  {mark:8}{row['record']}: {row['detail']}", markup=False)
+
+
+def print_editions(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print editions and proposals."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("edition", "state", "publication", "", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row["id"], row["state"], row["publication_id"][:8], row["detail"])
+    console.print(
+        table if rows else "No edition yet: collecto close, then collecto editions propose"
+    )

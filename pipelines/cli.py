@@ -19,6 +19,8 @@ import typer
 from data_contracts.loader import ContractError
 from data_contracts.periods import PeriodError
 from data_contracts.publications import PublicationError
+from pipelines.editions import EditionError
+from pipelines.privacy import PrivacyError
 from pipelines.settings import PROJECT_DIR, SettingsError, load_settings
 from pipelines.store import StaleEpochError, StoreBusyError
 
@@ -37,12 +39,26 @@ quarantine_app = typer.Typer(
 contracts_app = typer.Typer(help="Data contracts.", no_args_is_help=True)
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(quarantine_app, name="quarantine")
+publications_app = typer.Typer(
+    help="Publications: what was published, what moved, and the way back.", no_args_is_help=True
+)
+editions_app = typer.Typer(
+    help="Editions: what the metropole and the public see, approved by name.", no_args_is_help=True
+)
 app.add_typer(contracts_app, name="contracts")
+app.add_typer(publications_app, name="publications")
+app.add_typer(editions_app, name="editions")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 FoodBanks = Annotated[
     list[str] | None, typer.Option("--food-bank", help="Only this food bank; may be repeated.")
 ]
+
+
+Day = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="A stated day instead.")
+]
+Name = Annotated[str, typer.Option("--by", help="Who: a name.")]
 
 
 class UsageError(Exception):
@@ -73,11 +89,12 @@ def demo(
     Three food banks, each in its own way of writing; --scale repeats the activity of bourgogne.
     """
     from pipelines import answers
-    from pipelines.demo import FOOD_BANKS, write_food_banks
+    from pipelines.demo import FOOD_BANKS, ask_for_edition, write_food_banks
     from pipelines.store import make_key_file
 
     settings = load_settings()
     make_key_file(settings)
+    ask_for_edition(settings.inbox, until.date())
     try:
         with answers.show_progress("Writing the demonstration's records", as_json):
             written = write_food_banks(
@@ -321,7 +338,8 @@ def export_quarantine(
             for row in store.list_quarantine("open")
             if not food_bank or row["food_bank_id"] in food_bank
         ]
-    paths = write_corrections(rows, output, settings.today())
+        generation, _ = store.read_key_mark() or (1, "")
+    paths = write_corrections(rows, output, settings.today(), generation)
     answers.print_export(paths, len(rows), as_json)
 
 
@@ -341,6 +359,321 @@ def replay_quarantine(food_bank: FoodBanks = None, as_json: AsJson = False) -> N
     ):
         replayed = intake.replay_quarantine(settings, store, profiles, food_bank or (), report)
     answers.print_replay(replayed.rows_tried, replayed.rows_replayed, as_json)
+
+
+@publications_app.command("list", epilog="Example: collecto publications list --json")
+def list_publications(as_json: AsJson = False) -> None:
+    """Publications, newest first: current, published, rolled back, refused or removed."""
+    from pipelines import answers
+    from pipelines.publish.history import list_publications as list_all
+
+    answers.print_publications(list_all(load_settings()), as_json)
+
+
+@publications_app.command("show", epilog="Example: collecto publications show 3f9a --json")
+def show_publication(
+    publication: Annotated[str, typer.Argument(help="Its identifier, or the beginning of it.")],
+    as_json: AsJson = False,
+) -> None:
+    """The manifest of a publication: inputs, checks, rows per mart, data up to."""
+    from pipelines import answers
+    from pipelines.publish.history import find_publication, show
+
+    settings = load_settings()
+    answers.print_publication(show(settings, find_publication(settings, publication)), as_json)
+
+
+@publications_app.command("diff", epilog="Example: collecto publications diff 3f9a 81c0 --json")
+def diff_publications(
+    first: Annotated[str, typer.Argument(help="The earlier one.")],
+    second: Annotated[str, typer.Argument(help="The later one.")],
+    as_json: AsJson = False,
+) -> None:
+    """The figures that moved, and the deliveries, corrections, factors or code that moved them."""
+    from pipelines import answers
+    from pipelines.publish.history import compare, find_publication
+
+    settings = load_settings()
+    ids = [find_publication(settings, name) for name in (first, second)]
+    answers.print_differences(compare(settings, *ids), as_json)
+
+
+@publications_app.command(
+    "rollback", epilog="Example: collecto publications rollback 3f9a --reason 'wrong factor'"
+)
+def roll_back_publication(
+    publication: Annotated[str, typer.Argument(help="The one to go back to.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show an earlier publication at once, without a build, and hold it until `release`."""
+    from pipelines import answers
+    from pipelines.publish.history import find_publication
+    from pipelines.publish.pointer import roll_back
+    from pipelines.settings import now
+
+    settings = load_settings()
+    found = find_publication(settings, publication)
+    roll_back(settings, found, now(), reason)
+    answers.print_message(
+        {"publication_id": found, "is_held": True},
+        f"Publication {found} stands and is held: collecto publications release lifts it.",
+        as_json,
+    )
+
+
+@publications_app.command("release", epilog="Example: collecto publications release")
+def release_publication(as_json: AsJson = False) -> None:
+    """Lift the hold of a rollback, so that the next refresh publishes again."""
+    from pipelines import answers
+    from pipelines.publish.pointer import release
+    from pipelines.settings import now
+
+    was_held = release(load_settings(), now())
+    text = "The hold is lifted: the next refresh publishes." if was_held else "Nothing is held."
+    answers.print_message({"was_held": was_held}, text, as_json)
+
+
+@publications_app.command("accept", epilog="Example: collecto publications accept 3f9a")
+def accept_publication(
+    publication: Annotated[str, typer.Argument(help="The refused one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say that figures that fell against the last publication are right; then refresh."""
+    from pipelines import answers
+    from pipelines.publish.history import accept_drift, find_publication
+
+    settings = load_settings()
+    found = find_publication(settings, publication)
+    accept_drift(settings, found)
+    answers.print_message(
+        {"publication_id": found, "is_accepted": True},
+        f"{found} is accepted: collecto refresh publishes it.",
+        as_json,
+    )
+
+
+@app.command(epilog="Example: collecto rotate --by NAME")
+def rotate(by: Name, as_json: AsJson = False) -> None:
+    """Let stored pseudonyms follow a new key, so that no household becomes new.
+
+    First put the present key into COLLECTO_PSEUDONYM_FORMER_KEYS (oldest first, by |) and a
+    new one into COLLECTO_PSEUDONYM_KEY. The former ones are needed from then on, too.
+    """
+    from dataclasses import asdict
+
+    from pipelines import answers, privacy, runs
+    from pipelines.settings import now
+    from pipelines.store import hold_writer_lock, open_store
+
+    settings = load_settings()
+    with answers.show_progress("Rotating", as_json) as report:
+        with hold_writer_lock(settings), open_store(settings) as store:
+            done = privacy.rotate(settings, store, by, now())
+        summary = runs.refresh(settings, is_rebuild=True, on_progress=report)
+    files = sum(sum(entry.files.values()) for entry in done)
+    answers.print_message(
+        {"certificates": [asdict(entry) for entry in done], "refresh": summary.as_json()},
+        f"{files} files follow the new key; publication {summary.publication_id} stands.",
+        as_json,
+    )
+    raise typer.Exit(summary.exit_status)
+
+
+@app.command(
+    epilog="Examples: echo IDENTIFIER | collecto erase --food-bank bourgogne --by NAME;"
+    " collecto erase --expired --by NAME"
+)
+def erase(
+    by: Name,
+    food_bank: Annotated[str | None, typer.Option("--food-bank", help="Whose household.")] = None,
+    is_pseudonym: Annotated[
+        bool, typer.Option("--pseudonym", help="Standard input holds a pseudonym instead.")
+    ] = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Everybody whom the contracts keep no longer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a household, whose identifier comes by standard input; or all that have expired.
+
+    Its pseudonym becomes a random value, where it lives and how large it is become empty, in every
+    stored file; kilograms and counts stay. A certificate is written into `certificates`.
+    """
+    from dataclasses import asdict
+
+    from pipelines import answers, privacy, runs
+    from pipelines.settings import now
+    from pipelines.store import hold_writer_lock, open_store
+
+    settings = load_settings()
+    if expired == (food_bank is not None):
+        raise UsageError("say whose household, --food-bank, or --expired")
+    identifier = "" if expired else sys.stdin.readline().strip()
+    if not expired and not identifier:
+        raise UsageError("the identifier comes by standard input: echo ... | collecto erase")
+    with answers.show_progress("Erasing", as_json) as report:
+        with hold_writer_lock(settings), open_store(settings) as store:
+            if expired:
+                done = privacy.erase_expired(settings, store, settings.today(), by, now())
+            else:
+                done = [
+                    privacy.erase(
+                        settings, store, str(food_bank), identifier, by, now(),
+                        is_pseudonym=is_pseudonym,
+                    )
+                ]  # fmt: skip
+        summary = runs.refresh(settings, is_rebuild=True, on_progress=report) if done else None
+    rows = sum(sum(entry.rows.values()) for entry in done)
+    answers.print_message(
+        {
+            "certificates": [asdict(entry) for entry in done],
+            "refresh": summary.as_json() if summary else None,
+        },
+        f"Erased in {rows} rows, kilograms as before; certificates in {settings.certificates}."
+        if done
+        else "Nobody has expired.",
+        as_json,
+    )
+    raise typer.Exit(summary.exit_status if summary else 0)
+
+
+@app.command(
+    epilog="Examples: collecto close 2024-05; collecto close 2024-05 --food-bank bourgogne"
+    " --by NAME --none transformations; collecto close --to 2024-06-25 --by NAME"
+)
+def close(
+    month: Annotated[str | None, typer.Argument(help="2024-05")] = None,
+    to: Day = None,
+    food_bank: FoodBanks = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who closes it; without: look.")] = None,
+    none: Annotated[
+        list[str] | None, typer.Option("--none", help="A record that has none; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close a month: every expected delivery has come, or is declared as none.
+
+    Without --by it says what is missing; exit status 1 where something is.
+    """
+    from pipelines import answers, editions
+    from pipelines.settings import now
+    from pipelines.store import open_store
+
+    settings = load_settings()
+    _, end = editions.read_end(month, to.date() if to else None)
+    with open_store(settings) as store:
+        closings = editions.describe_closings(settings, store, end, food_bank or ())
+        if by is not None:
+            closings = [
+                editions.close(settings, store, entry.food_bank_id, end, by, now(), none or ())
+                for entry in closings
+            ]
+    answers.print_closings(closings, as_json)
+    if any(entry.missing for entry in closings):
+        raise typer.Exit(1)
+
+
+@editions_app.command("list", epilog="Example: collecto editions list --json")
+def list_editions(
+    territory: Annotated[str | None, typer.Argument(help="Only of this territory.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Editions with who approved them, and proposals that wait."""
+    from pipelines import answers
+    from pipelines.editions import describe_editions
+
+    answers.print_editions(describe_editions(load_settings(), territory), as_json)
+
+
+@editions_app.command(
+    "propose", epilog="Example: collecto editions propose 242100410 --period 2024-05"
+)
+def propose_edition(
+    territory: Annotated[str, typer.Argument(help="Its code.")],
+    period: Annotated[str | None, typer.Option(help="A month, 2024-05.")] = None,
+    to: Day = None,
+    publication: Annotated[
+        str | None, typer.Option(help="The publication; default: the current one.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why an edition of the same period is corrected.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare an edition for the approval of the food banks of a territory."""
+    from pipelines import answers, editions
+    from pipelines.publish.history import find_publication
+    from pipelines.settings import now
+
+    settings = load_settings()
+    code, end = editions.read_end(period, to.date() if to else None)
+    chosen = find_publication(settings, publication) if publication else None
+    proposal = editions.propose(
+        settings, territory, code, end, now(), publication_id=chosen, reason=reason
+    )
+    banks = ", ".join(proposal["food_banks"])
+    answers.print_message(
+        proposal,
+        f"Edition {proposal['number']} of {territory} ({code}) waits for the approval of {banks}.",
+        as_json,
+    )
+
+
+@editions_app.command(
+    "approve",
+    epilog="Example: collecto editions approve 242100410 --food-bank bourgogne --by NAME",
+)
+def approve_edition(
+    territory: Annotated[str, typer.Argument(help="Its code.")],
+    food_bank: Annotated[str, typer.Option("--food-bank", help="For which food bank.")],
+    by: Name,
+    comment: Annotated[str, typer.Option(help="What is to be said with it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve the proposal that waits, by name."""
+    from pipelines import answers, editions
+    from pipelines.settings import now
+
+    proposal = editions.approve(load_settings(), territory, food_bank, by, comment, now())
+    answers.print_message(
+        proposal,
+        f"{by} approved edition {proposal['number']} of {territory} for {food_bank}.",
+        as_json,
+    )
+
+
+@editions_app.command("publish", epilog="Example: collecto editions publish 242100410")
+def publish_edition(
+    territory: Annotated[str, typer.Argument(help="Its code.")], as_json: AsJson = False
+) -> None:
+    """Put an approved proposal in place: the metropole and the public read it from now on."""
+    from dataclasses import asdict
+
+    from pipelines import answers, editions
+    from pipelines.settings import now
+
+    edition = editions.publish(load_settings(), territory, now())
+    answers.print_message(
+        asdict(edition), f"Edition {edition.number} of {territory} is published.", as_json
+    )
+
+
+@editions_app.command("diff", epilog="Example: collecto editions diff 242100410 1 2 --json")
+def diff_editions(
+    territory: Annotated[str, typer.Argument(help="Its code.")],
+    first: Annotated[int, typer.Argument(help="Number of the earlier one.")],
+    second: Annotated[int, typer.Argument(help="Number of the later one.")],
+    as_json: AsJson = False,
+) -> None:
+    """The figures that differ between two editions, as the metropole reads them."""
+    from pipelines import answers
+    from pipelines.editions import compare_editions
+
+    figures = compare_editions(load_settings(), territory, first, second)
+    answers.print_differences(
+        {"before": first, "after": second, "inputs": None, "figures": figures}, as_json
+    )
 
 
 @contracts_app.command(
@@ -419,7 +752,7 @@ def _replace_process(command: list[str], environment: dict[str, str]) -> None:
     os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)
 
 
-USAGE_ERRORS = (UsageError, SettingsError, PeriodError, ContractError)
+USAGE_ERRORS = (UsageError, SettingsError, PeriodError, ContractError, EditionError, PrivacyError)
 KNOWN_ERRORS = (*USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError, OSError)
 
 

@@ -1,4 +1,5 @@
-"""What `make docs` writes: pages of indicators, dbt's site, and the Data Docs of the checks.
+"""What `make docs` writes: pages of indicators, the tables of audiences and of personal data, dbt's
+site, and the Data Docs of the checks.
 
 Data Docs are Great Expectations' own pages: each suite, and what it finds over the deliveries and
 over the marts of the publication that stands. They are for the data team and stay in the data
@@ -13,13 +14,25 @@ from pathlib import Path
 
 import polars as pl
 
+from data_contracts.disclosure import load_policy
 from data_contracts.loader import load_marts, load_records
 from data_contracts.publications import PublicationError, open_current
 from pipelines.quality.profiles import compile_profile_suite, make_profile_table
 from pipelines.quality.suites import Expectation, compile_mart_suite, write_data_docs
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import PROJECT_DIR, Settings, load_settings
 from pipelines.store import COUNTED, open_store
 from pipelines.warehouse.document import generate_dbt_docs, write_indicator_pages
+
+AUDIENCE_PAGE = PROJECT_DIR / "docs" / "audiences.md"
+_FORMS = {
+    "whole": "as it is",
+    "people": "small counts hidden, others rounded",
+    "flows": "parcels as one row a month, cells of few donors merged",
+    "indicators": "by the rule of each indicator",
+    "key_figures": "exact, hidden below the threshold",
+    "with_parcels": "rounded or empty where it would tell hidden parcels",
+    "places": "sites and, for the metropole, partners",
+}
 
 
 def make_data_docs(settings: Settings) -> Path | None:
@@ -50,10 +63,54 @@ def make_data_docs(settings: Settings) -> Path | None:
     return write_data_docs(folder, suites)
 
 
+def make_audience_page() -> str:
+    """Which mart goes to which audience, and in which form: `docs/audiences.md`."""
+    policy = load_policy()
+    lines = [
+        "<!-- Written by `make docs` from data_contracts/disclosure.yaml: change that file. -->",
+        "# Who reads which mart",
+        "",
+        "`data_team/` holds every mart. `food_banks/<id>/` holds every mart, the rows of that food"
+        " bank alone. `metropole/<territory>/` and `public/` hold the marts marked here, in the"
+        " form of the last column, with the same protected cells: those of the food banks of the"
+        " territory, those of all. The metropole and the public read them through editions.",
+        "",
+        "| mart | data_team | food_banks | metropole | public | outside the food bank |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, mart in policy.marts.items():
+        marks = ["x" if kind in mart.outside else "" for kind in ("metropole", "public")]
+        form = _FORMS[mart.form] if mart.outside else "not shown"
+        if mart.outside and mart.dropped:
+            form += f"; without {', '.join(f'`{column}`' for column in mart.dropped)}"
+        lines.append(f"| `{name}` | x | x | {marks[0]} | {marks[1]} | {form} |")
+    people, donors = policy.people, policy.donors
+    lines += [
+        "",
+        f"People: counts below {people.threshold} are hidden with all that belongs to them, others"
+        f" rounded to {people.rounding} (never below the threshold); rates are computed from"
+        f" rounded cells; hidden cells keep at least {people.possible_values} possible values for"
+        " whoever combines everything that is published, editions of the last"
+        f" {people.edition_months} months included.",
+        "",
+        *(
+            f"Exception `{entry.name}`: {entry.reason_en} / {entry.reason_fr}"
+            for entry in people.exceptions
+        ),
+        "",
+        f"Donors: a cell of given food needs {donors.minimum_donors} donors and none above"
+        f" {donors.maximum_share:.0%} of it; others are merged, two or more, into"
+        f" `{donors.merged_code}`. No donors:"
+        f" {', '.join(f'`{channel}`' for channel in donors.channels_without_donors)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write everything that `make docs` promises."""
     settings = load_settings()
     write_indicator_pages()
+    AUDIENCE_PAGE.write_text(make_audience_page(), encoding="utf-8")
     print(f"dbt's site: {generate_dbt_docs(settings)}")
     print(f"Data Docs: {make_data_docs(settings)}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,16 @@ from data_contracts.loader import (
 )
 from data_contracts.publications import PublicationError, read_pointer, read_refusal
 from pipelines.ingest.landing import has_new_files, list_ignored
+from pipelines.publish.log import find_breaks, read_log
+from pipelines.publish.pointer import list_hashes
 from pipelines.settings import Settings, SettingsError
 from pipelines.store import COUNTED, DeliveryStore, hash_file, load_pseudonymizer, open_store
 
 ROWS = ("delivered", "accepted", "quarantined", "replayed")
 LOW_DISK_BYTES = 5_000_000_000
+# Records due within a week are written daily: to a day means to that day, but for a long weekend.
+DAILY_LIMIT = 7
+LONG_WEEKEND = 3
 
 
 def count_rows(outcomes: list[dict[str, Any]]) -> dict[str, int]:
@@ -145,8 +150,49 @@ def describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> lis
     return rows
 
 
+def describe_closing(
+    settings: Settings, outcomes: list[dict[str, Any]], food_bank: str, end: date
+) -> list[dict[str, Any]]:
+    """Whether each record that a food bank delivers has come to a day: `{record, last_date,
+    is_missing, detail}`.
+
+    A record of daily work must reach the day but for a long weekend; a rarer one must not be due
+    by then. A record without a rhythm (events, reference records) is never missing.
+    """
+    profile = load_profiles(settings.sources_dir).get(food_bank)
+    rows = []
+    for row in describe_lateness(settings, outcomes):
+        limit = load_records()[row["record"]].late_after_days
+        if row["food_bank_id"] != food_bank or row["due_on"] is None:
+            continue
+        last = date.fromisoformat(row["last_date"])
+        streams = {
+            outcome["stream"]
+            for outcome in outcomes
+            if (outcome["food_bank_id"], outcome["record"]) == (food_bank, row["record"])
+        }
+        expected = _find_expected(profile, row["record"], streams)
+        if expected is not None:
+            due = next_due(expected, last) - timedelta(expected.days)
+        elif limit is not None and limit <= DAILY_LIMIT:
+            due = last + timedelta(LONG_WEEKEND + 1)
+        else:
+            due = date.fromisoformat(row["due_on"])
+        is_missing = due <= end
+        detail = f"delivered to {last}" + (f"; due by {due}" if is_missing else "")
+        rows.append(
+            {
+                "record": row["record"],
+                "last_date": row["last_date"],
+                "is_missing": is_missing,
+                "detail": detail,
+            }
+        )
+    return rows
+
+
 def _find_expected(
-    profile: SourceProfile | None, record: str, streams: set[str]
+    profile: SourceProfile | None, record: str, streams: Collection[str]
 ) -> Expected | None:
     for file in profile.files if profile else ():
         if file.record == record and file.name in streams and file.expected:
@@ -191,28 +237,42 @@ def verify(
         for name, sha256 in json.loads(row["files"]).items()
     }
     published = dict(_list_published(settings))
+    breaks = [text for name in ("publications", "editions") for text in find_breaks(settings, name)]
     return [
-        entry
-        for kind, files in (("raw", raw), ("accepted", accepted), ("published", published))
-        for entry in _compare(settings, kind, files, report)
+        *(
+            entry
+            for kind, files in (("raw", raw), ("accepted", accepted), ("published", published))
+            for entry in _compare(settings, kind, files, report)
+        ),
+        *({"check": "log", "ok": False, "detail": text} for text in breaks),
     ]
 
 
 def _list_published(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Files of publications with the hashes that their manifests say; `CURRENT` says that of its
-    manifest."""
+    """Files of publications with the hashes that their manifests say; the log, and `CURRENT`, say
+    those of manifests. Editions with those that their log says."""
     pointer = read_pointer(settings.published) or {}
+    logged = {}
+    try:
+        for entry in read_log(settings):
+            if "manifest_sha256" in entry:
+                logged[entry["publication_id"]] = entry["manifest_sha256"]
+        for entry in read_log(settings, "editions"):
+            if entry["event"] == "edition":
+                name = f"{entry['territory']}/{entry['number']}.json"
+                yield settings.published / "editions" / name, entry["sha256"]
+    except (ValueError, KeyError):
+        pass  # the broken line is named by `find_breaks`
+    if "path" in pointer:
+        logged[pointer["path"]] = pointer["sha256"]
     for manifest in sorted(settings.published.glob("*/manifest.json")):
         folder = manifest.parent
-        if folder.name == pointer.get("path"):
-            yield manifest, pointer["sha256"]
+        if folder.name in logged:
+            yield manifest, logged[folder.name]
         try:
-            marts = json.loads(manifest.read_text(encoding="utf-8"))["marts"]
+            yield from list_hashes(folder)
         except (ValueError, KeyError, UnicodeDecodeError):
             yield manifest, "a manifest that can be read"
-            continue
-        for mart in marts:
-            yield folder / "data_team" / f"{mart['mart']}.parquet", mart["sha256"]
 
 
 def _compare(

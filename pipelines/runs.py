@@ -12,22 +12,25 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.loader import Contract, load_marts, load_profiles, load_register
 from data_contracts.publications import (
     PublicationError,
     open_publication,
+    read_hold,
     read_pointer,
     read_refusal,
 )
+from pipelines.editions import has_requests, process_inbox
 from pipelines.health import count_kilograms, count_rows
 from pipelines.ingest.landing import has_new_files, list_ignored, set_duplicates_aside
+from pipelines.privacy import require_keys
 from pipelines.publish.identity import describe_inputs, make_publication_id
-from pipelines.publish.pointer import is_current
-from pipelines.settings import PROJECT_DIR, Settings
-from pipelines.store import DeliveryStore, hold_writer_lock, load_pseudonymizer, open_store
+from pipelines.publish.pointer import is_in_place, sweep_leftovers
+from pipelines.settings import PROJECT_DIR, Settings, now
+from pipelines.store import DeliveryStore, hold_writer_lock, open_store
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -53,6 +56,8 @@ class RefreshSummary:
     ignored: list[str] = field(default_factory=list)
     is_rebuild: bool = False
     kilograms: dict[str, float] = field(default_factory=dict)
+    inbox: list[str] = field(default_factory=list)
+    is_held: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +69,8 @@ class RefreshSummary:
             "is_new": self.is_new,
             "refused": self.refused or None,
             "ignored": self.ignored,
+            "inbox": self.inbox,
+            "is_held": self.is_held,
         }
 
     @property
@@ -93,14 +100,17 @@ def refresh(
         last_arrival = _last_arrival(store)
         duplicates = store.count_duplicates()
         if has_new_files(settings, store):
-            load_pseudonymizer(settings, "")
+            require_keys(settings, store)
             set_duplicates_aside(settings, store)
         is_empty = not store.list_deliveries() and not has_new_files(settings, store)
         if is_empty or not (is_rebuild or _has_work(settings, store)):
-            return _summarise(settings, store, last_arrival, duplicates, False)
+            answers = process_inbox(settings, now()) if has_requests(settings) else []
+            summary = _summarise(settings, store, last_arrival, duplicates, False)
+            return replace(summary, inbox=answers)
     before = (read_pointer(settings.published) or {}).get("publication_id")
     refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:
+        sweep_leftovers(settings)
         error = _execute(
             settings,
             "rebuild" if is_rebuild else "refresh",
@@ -109,13 +119,14 @@ def refresh(
             marts or load_marts(),
             on_progress,
         )
+    answers = [] if error else process_inbox(settings, now(), on_progress)
     with open_store(settings) as store:
         after = (read_pointer(settings.published) or {}).get("publication_id")
         summary = _summarise(settings, store, last_arrival, duplicates, before != after, is_rebuild)
     refused_at = (read_refusal(settings.published) or {}).get("refused_at")
     if error and refused_at in (None, refused_before):
         raise RefreshFailedError(error)
-    return summary
+    return replace(summary, inbox=answers)
 
 
 def _has_work(settings: Settings, store: DeliveryStore) -> bool:
@@ -126,7 +137,7 @@ def _has_work(settings: Settings, store: DeliveryStore) -> bool:
         return True
     outcomes = store.list_outcomes()
     expected = make_publication_id(describe_inputs(settings, outcomes))
-    return bool(outcomes) and not is_current(settings, expected)
+    return bool(outcomes) and not is_in_place(settings, expected)
 
 
 def _last_arrival(store: DeliveryStore) -> int:
@@ -158,6 +169,7 @@ def _summarise(
         is_new=is_new,
         refused=list(refusal["reasons"]) if refusal else [],
         ignored=list_ignored(settings.landing),
+        is_held=read_hold(settings.published) is not None,
         is_rebuild=is_rebuild,
         kilograms=count_kilograms(outcomes),
     )

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     landing_dir: Path | None = None
     pseudonym_key: SecretStr | None = None
+    pseudonym_former_keys: SecretStr | None = None
     dagster_postgres_url: SecretStr | None = None
     auth_mode: Literal["none", "oidc"] = "none"
     target: Literal["duckdb"] = "duckdb"
@@ -66,6 +67,18 @@ class Settings(BaseSettings):
     @property
     def lock_file(self) -> Path:
         return self.data / "state" / "writer.lock"
+
+    @property
+    def pointer_lock_file(self) -> Path:
+        return self.data / "state" / "pointer.lock"
+
+    @property
+    def inbox(self) -> Path:
+        return self.data / "inbox"
+
+    @property
+    def certificates(self) -> Path:
+        return self.data / "certificates"
 
     @property
     def key_file(self) -> Path:

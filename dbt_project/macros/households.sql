@@ -1,5 +1,5 @@
 {#- Households of each period and place, counted once in each: neither places nor periods add up. -#}
-{% macro households_by_place(period, place) -%}
+{% macro households_by_place(period, place, expression=none) -%}
     with
         food_banks as (select * from {{ ref("dim_food_banks") }} where data_date is not null),
 
@@ -19,7 +19,7 @@
             select
                 parcels.*,
                 cast(date_trunc('{{ period }}', parcels.month) as date) as {{ period }}_start,
-                coalesce(parcels.{{ place }}, 'unknown') as place
+                coalesce({{ expression or "parcels." ~ place }}, 'unknown') as place
             from first_parcels as parcels
             inner join
                 food_banks

@@ -10,7 +10,9 @@ import dagster as dg
 from data_contracts.loader import Contract, load_profiles, load_records
 from pipelines.defs.resources import Writer
 from pipelines.health import describe_lateness
+from pipelines.ingest.landing import has_new_files
 from pipelines.intake import check_profiles, restore_accepted, take_deliveries
+from pipelines.privacy import require_keys
 from pipelines.store import open_store
 
 landing = dg.AssetSpec(
@@ -47,6 +49,8 @@ def deliveries(
     """Claim new landing files, judge them row by row, compare each with earlier ones."""
     profiles = load_profiles(writer.settings.sources_dir)
     with open_store(writer.settings) as store:
+        if has_new_files(writer.settings, store, profiles):
+            require_keys(writer.settings, store)
         claimed = take_deliveries(
             writer.settings, store, profiles, writer.food_banks, writer.report
         )

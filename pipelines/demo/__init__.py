@@ -11,7 +11,7 @@ from pipelines.demo.demonstration import (
     PlantedDifference,
     write_demonstration,
 )
-from pipelines.demo.food_banks import FOOD_BANKS, write_food_banks
+from pipelines.demo.food_banks import FOOD_BANKS, ask_for_edition, write_food_banks
 from pipelines.demo.imperfections import PlantedBadRow, PlantedCorrection
 from pipelines.demo.neighbours import FoodBankFiles
 
@@ -23,6 +23,7 @@ __all__ = [
     "PlantedBadRow",
     "PlantedCorrection",
     "PlantedDifference",
+    "ask_for_edition",
     "write_demonstration",
     "write_food_banks",
 ]

@@ -6,6 +6,7 @@ and `isere` write the exports that their source profiles read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -47,3 +48,20 @@ def write_food_banks(
         elif until >= OPENED_ON:
             written.append(_NEIGHBOURS[name](landing_dir, seed, until, exchanges))
     return tuple(written)
+
+
+def ask_for_edition(inbox_dir: Path, until: date) -> Path:
+    """Ask the next refresh for the editions that the demonstration ships, as at its last day.
+
+    The request approves in the name of the demonstration, which may approve nothing else.
+    """
+    path = inbox_dir / f"demonstration-{until}.json"
+    inbox_dir.mkdir(parents=True, exist_ok=True)
+    request = {
+        "action": "demonstration",
+        "to": until.isoformat(),
+        "by": "Démonstration (approbation automatique)",
+        "comment": "Données générées : personne n'a relu ces chiffres.",
+    }
+    path.write_text(json.dumps(request, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return path

@@ -16,7 +16,7 @@ from pipelines.ingest.parsing import READ_ERROR, SOURCE_LINE, ParsedTable
 from pipelines.ingest.targets import Target, known_columns
 from pipelines.store import PSEUDONYM_PREFIX, Pseudonymizer
 
-_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}[0-9a-f]{{32}}")
+_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}(\d{{1,3}}):([0-9a-f]{{32}})")
 
 
 class Redaction:
@@ -45,19 +45,19 @@ class Redaction:
                     numbers.add(name)
         self.kept = list(known)
         self.dropped = [name for name in names if name not in known]
-        self._hashed = [name for name, personal in known.items() if personal]
+        self.hashed = [name for name, personal in known.items() if personal]
         self._numbers = frozenset(numbers)
         self._pseudonymizer = pseudonymizer
         self._hashes: dict[str, str] = {"": ""}
-        self.differs = bool(self.dropped or self._hashed)
+        self.differs = bool(self.dropped or self.hashed)
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """A batch as it may be written: known columns, hashed identifiers, marks settled."""
         frame = batch.select([*self.kept, SOURCE_LINE, READ_ERROR])
         frame = settle_marks(frame, self.kept, self._numbers, READ_ERROR)
-        if not self._hashed:
+        if not self.hashed:
             return frame
-        frame = frame.with_columns(self._hash(frame[name]) for name in self._hashed)
+        frame = frame.with_columns(self._hash(frame[name]) for name in self.hashed)
         return frame.with_columns(_withhold_shifted_rows(frame))
 
     def _hash(self, values: pl.Series) -> pl.Series:
@@ -68,8 +68,8 @@ class Redaction:
 
     def _hash_one(self, value: str) -> str:
         normalised = normalise_identity(value)
-        if _PSEUDONYM.fullmatch(normalised):
-            return normalised.removeprefix(PSEUDONYM_PREFIX)
+        if found := _PSEUDONYM.fullmatch(normalised):
+            return self._pseudonymizer.follow(found[2], int(found[1]))
         return self._pseudonymizer.hash_identity(normalised) if normalised else ""
 
 

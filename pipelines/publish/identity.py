@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from data_contracts.disclosure import load_policy
+from data_contracts.publications import list_editions
 from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import COUNTED
 
@@ -73,11 +76,35 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
         for outcome in outcomes
         if outcome["state"] in COUNTED
     ]
-    return {
+    inputs = {
         "as_of": settings.today().isoformat(),
         "code": hash_project(),
         "deliveries": sorted(deliveries, key=lambda entry: (entry["delivery_id"], entry["record"])),
+        # An erasure blanks where a household lived: figures of communes change with it.
+        "erasures": sorted(path.stem for path in settings.certificates.glob("erasure-*.json")),
     }
+    return {**inputs, "editions": _list_editions(settings, inputs)}
+
+
+def _list_editions(settings: Settings, inputs: dict[str, Any]) -> list[str]:
+    """Publications of the editions beside which the new cells must be safe.
+
+    An edition of the same deliveries, code and day shows the same cells: it adds nothing.
+    """
+    first = settings.today() - timedelta(days=31 * load_policy().people.edition_months)
+    found = set()
+    for edition in list_editions(settings.published):
+        if edition.end < first:
+            continue
+        path = settings.published / edition.publication_id / "manifest.json"
+        try:
+            others = dict(json.loads(path.read_text(encoding="utf-8"))["inputs"])
+        except (OSError, ValueError, KeyError):
+            others = {}
+        others.pop("editions", None)
+        if others != inputs:
+            found.add(edition.publication_id)
+    return sorted(found)
 
 
 def make_publication_id(inputs: dict[str, Any]) -> str:

@@ -26,10 +26,14 @@ _GUIDE = (
 _INFORMATION = ("Fichier", "Ligne", "Ce qui ne va pas", "Ce qui est attendu")
 
 
-def write_corrections(rows: Iterable[dict[str, Any]], folder: Path, today: date) -> list[Path]:
+def write_corrections(
+    rows: Iterable[dict[str, Any]], folder: Path, today: date, generation: int = 1
+) -> list[Path]:
     """Write a workbook per food bank and record of open quarantine rows; give their paths.
 
-    `rows`: those of `DeliveryStore.list_quarantine`. Values are text: no cell is a formula.
+    `rows`: those of `DeliveryStore.list_quarantine`; `generation`: that of their pseudonyms, so
+    that a workbook which comes back after a rotation still names the same household. Values are
+    text: no cell is a formula.
     """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -38,12 +42,18 @@ def write_corrections(rows: Iterable[dict[str, Any]], folder: Path, today: date)
     for (food_bank_id, record), held in sorted(groups.items()):
         path = folder / f"a-corriger-{food_bank_id}-{record}-{today:%Y-%m-%d}.xlsx"
         with write_atomically(path) as temporary:
-            _write(temporary, food_bank_id, load_records()[record], held)
+            _write(temporary, food_bank_id, load_records()[record], held, generation)
         written.append(path)
     return written
 
 
-def _write(path: Path, food_bank_id: str, contract: Contract, rows: list[dict[str, Any]]) -> None:
+def _write(
+    path: Path,
+    food_bank_id: str,
+    contract: Contract,
+    rows: list[dict[str, Any]],
+    generation: int,
+) -> None:
     names = _list_columns(contract, rows)
     labels = {column.name: column.label_fr for column in contract.columns}
     options = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
@@ -77,7 +87,7 @@ def _write(path: Path, food_bank_id: str, contract: Contract, rows: list[dict[st
             for column, name in enumerate(names, start=len(information)):
                 value = cells.get(name) or ""
                 if name in personal and value:
-                    value = f"{PSEUDONYM_PREFIX}{value}"
+                    value = f"{PSEUDONYM_PREFIX}{generation}:{value}"
                 is_wrong = name in broken or (row["source_column"] and name == contract.measure)
                 sheet.write_string(number, column, value, wrong if is_wrong else text)
             sheet.write_string(number, len(technical) - 1, str(row["row_id"]), text)

@@ -33,6 +33,8 @@ from pipelines.store.keys import (
 from pipelines.store.writer import (
     StaleEpochError,
     StoreBusyError,
+    advance_epoch,
+    hold_pointer_lock,
     hold_writer_lock,
     read_epoch,
     require_epoch,
@@ -53,7 +55,9 @@ __all__ = [
     "StateError",
     "StoreBusyError",
     "Verdict",
+    "advance_epoch",
     "hash_file",
+    "hold_pointer_lock",
     "hold_writer_lock",
     "load_pseudonymizer",
     "make_key_file",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +80,16 @@ create table if not exists verdicts (
 create table if not exists landing_files (
   path text primary key, size integer not null, modified_ns integer not null,
   delivery_id text not null, is_duplicate integer not null
+);
+"""
+
+
+# Beside the states: which keys the stored pseudonyms have, and which files a rewriting has done.
+SIDE_TABLES = """
+create table if not exists pseudonym_keys (generation integer primary key, mark text not null);
+create table if not exists rewritten_files (
+  operation text not null, path text not null, sha256 text not null,
+  primary key (operation, path)
 );
 """
 
@@ -190,6 +200,7 @@ class DeliveryStore:
             self._db.executescript(
                 f"begin immediate; {SCHEMA} pragma user_version = {SCHEMA_VERSION}; commit;"
             )
+        self._db.executescript(SIDE_TABLES)
 
     def close(self) -> None:
         self._db.close()
@@ -204,6 +215,94 @@ class DeliveryStore:
             self._db.execute("rollback")
             raise
         self._db.execute("commit")
+
+    # pseudonyms
+
+    def read_key_mark(self) -> tuple[int, str] | None:
+        """The generation of the keys that stored pseudonyms have, and its mark."""
+        row = self._db.execute(
+            "select generation, mark from pseudonym_keys order by generation desc limit 1"
+        ).fetchone()
+        return (int(row["generation"]), str(row["mark"])) if row else None
+
+    def record_key_mark(self, generation: int, mark: str) -> None:
+        """Say that every stored pseudonym is of this generation."""
+        with self.transaction() as db:
+            db.execute("insert or replace into pseudonym_keys values (?, ?)", (generation, mark))
+
+    def list_rewritten(self, operation: str) -> dict[str, str]:
+        """Files that an operation has rewritten or was about to: path and new SHA-256."""
+        rows = self._db.execute(
+            "select path, sha256 from rewritten_files where operation = ?", (operation,)
+        )
+        return {row["path"]: row["sha256"] for row in rows}
+
+    def record_rewriting(self, operation: str, path: str, sha256: str) -> None:
+        """Say what a file is about to become."""
+        with self.transaction() as db:
+            db.execute(
+                "insert or replace into rewritten_files values (?, ?, ?)",
+                (operation, path, sha256),
+            )
+
+    def replace_archive_hash(self, delivery_id: str, sha256: str) -> None:
+        """The archive of a delivery was rewritten."""
+        with self.transaction() as db:
+            db.execute(
+                "update deliveries set archive_sha256 = ? where delivery_id = ?",
+                (sha256, delivery_id),
+            )
+
+    def replace_accepted_hash(self, delivery_id: str, record: str, name: str, sha256: str) -> None:
+        """An accepted file of a delivery was rewritten."""
+        with self.transaction() as db:
+            row = db.execute(
+                "select files from delivery_records where delivery_id = ? and record = ?",
+                (delivery_id, record),
+            ).fetchone()
+            files = {**json.loads(row["files"]), name: sha256}
+            db.execute(
+                "update delivery_records set files = ? where delivery_id = ? and record = ?",
+                (json.dumps(files, sort_keys=True), delivery_id, record),
+            )
+
+    def rewrite_quarantine(
+        self,
+        operation: str,
+        food_bank_id: str,
+        record: str,
+        change: Callable[[dict[str, Any], list[dict[str, Any]]], bool],
+    ) -> int:
+        """Change cells and rules of rows held back, in one transaction; give how many changed.
+
+        `change` alters both in place and says whether it did.
+        """
+        changed = 0
+        with self.transaction() as db:
+            name = f"quarantine/{food_bank_id}/{record}"
+            if db.execute(
+                "select 1 from rewritten_files where operation = ? and path = ?", (operation, name)
+            ).fetchone():
+                return 0
+            rows = db.execute(
+                "select row_id, cells, rules from quarantine_rows where food_bank_id = ?"
+                " and record = ?",
+                (food_bank_id, record),
+            ).fetchall()
+            for row in rows:
+                cells, rules = json.loads(row["cells"]), json.loads(row["rules"])
+                if change(cells, rules):
+                    changed += 1
+                    db.execute(
+                        "update quarantine_rows set cells = ?, rules = ? where row_id = ?",
+                        (
+                            json.dumps(cells, ensure_ascii=False),
+                            json.dumps(rules, ensure_ascii=False),
+                            row["row_id"],
+                        ),
+                    )
+            db.execute("insert into rewritten_files values (?, ?, '')", (operation, name))
+        return changed
 
     # landing files
 

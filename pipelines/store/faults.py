@@ -15,6 +15,8 @@ POINTS = (
     "parse.started", "parse.archived", "parse.staged",
     "judge.mapped", "judge.accepted_written", "judge.recorded", "judge.checked",
     "include.inputs_written", "include.built", "include.marked",
+    "publish.exported", "publish.drafted", "publish.audited", "publish.sealed",
+    "publish.renamed", "publish.swapped", "publish.logged", "publish.pruned",
 )  # fmt: skip
 _reached: Counter[str] = Counter()
 

@@ -21,15 +21,34 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Pseudonymizer:
-    """Keyed hashes of one food bank (HMAC-SHA-256; keys derived by HKDF, one per use)."""
+    """Keyed hashes of one food bank (HMAC-SHA-256; keys derived by HKDF, one per use).
 
-    identity_key: bytes
+    `identity_keys`: one per generation, oldest first. A rotation chains: what the former keys gave
+    is hashed again with the new one, so that what is stored can follow and no household is new.
+    Deliveries keep the key of their first generation: the same bytes stay the same delivery.
+    """
+
+    identity_keys: tuple[bytes, ...]
     content_key: bytes
+
+    @property
+    def generation(self) -> int:
+        return len(self.identity_keys)
 
     def hash_identity(self, identifier: str) -> str:
         """Replace an identifier of a person: 32 hexadecimal digits, the same for the same one."""
-        digest = hmac.new(self.identity_key, identifier.encode(), hashlib.sha256)
-        return digest.hexdigest()[:32]
+        return self.follow(identifier, 0)
+
+    def follow(self, value: str, generation: int) -> str:
+        """A pseudonym of an earlier generation (0: an identifier) as it is now."""
+        for key in self.identity_keys[generation:]:
+            value = hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:32]
+        return value
+
+    def mark(self, generation: int) -> str:
+        """Tells the keys of the first generations from others, and nothing else of them."""
+        chain = Pseudonymizer(self.identity_keys[:generation], self.content_key)
+        return chain.hash_identity("mark of the keys")
 
     def hash_content(self, content: bytes) -> str:
         """Identifier of a delivery: keyed hash of its bytes as sent, 32 hexadecimal digits."""
@@ -62,15 +81,19 @@ def load_pseudonymizer(settings: Settings, food_bank_id: str) -> Pseudonymizer:
             ' nothing is read. Set it, for instance to the output of: python -c "import secrets;'
             ' print(secrets.token_urlsafe(48))"'
         )
-    if len(secret) < 32:
+    former = settings.pseudonym_former_keys
+    secrets_ = [*(former.get_secret_value().split("|") if former else ()), secret]
+    if any(len(entry.strip()) < 32 for entry in secrets_):
         raise SettingsError("COLLECTO_PSEUDONYM_KEY: at least 32 characters are needed")
-    keys = [
-        HKDF(SHA256(), length=32, salt=None, info=f"{use}/{food_bank_id}".encode()).derive(
-            secret.encode()
-        )
-        for use in ("identity", "content")
-    ]
-    return Pseudonymizer(*keys)
+
+    def derive(use: str, entry: str) -> bytes:
+        information = f"{use}/{food_bank_id}".encode()
+        hkdf = HKDF(SHA256(), length=32, salt=None, info=information)
+        return hkdf.derive(entry.strip().encode())
+
+    return Pseudonymizer(
+        tuple(derive("identity", entry) for entry in secrets_), derive("content", secrets_[0])
+    )
 
 
 def make_key_file(settings: Settings) -> None:

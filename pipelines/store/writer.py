@@ -36,13 +36,37 @@ def hold_writer_lock(settings: Settings, patience: float = 0) -> Iterator[int]:
                     f"another refresh is at work in {settings.data}; wait for it to end"
                 )
             time.sleep(0.2)
-        epoch = read_epoch(settings) + 1
-        # One write of fixed width: no crash leaves an empty file, which would read as epoch 0.
-        os.pwrite(descriptor, f"{epoch:020d}".encode(), 0)
-        os.fsync(descriptor)
-        yield epoch
+        yield advance_epoch(settings)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hold_pointer_lock(settings: Settings) -> Iterator[None]:
+    """Hold the lock under which the epoch and what readers see are compared and changed, for an
+    instant; it falls with the process."""
+    settings.pointer_lock_file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(settings.pointer_lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def advance_epoch(settings: Settings) -> int:
+    """Begin a new epoch and give it: whoever holds an older one puts nothing in place any more."""
+    with hold_pointer_lock(settings):
+        epoch = read_epoch(settings) + 1
+        settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            # One write of fixed width: no crash leaves an empty file, which would read as epoch 0.
+            os.pwrite(descriptor, f"{epoch:020d}".encode(), 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return epoch
 
 
 def _try_lock(descriptor: int) -> bool:

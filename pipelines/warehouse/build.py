@@ -20,7 +20,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from data_contracts.loader import FormerMethod, Indicator, load_register
+from data_contracts.loader import FormerMethod, Indicator, load_records, load_register
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import COUNTED, sync_folder, write_atomically, write_json
 
@@ -345,3 +345,17 @@ def read_test_results(settings: Settings) -> dict[str, bool]:
     text = (settings.warehouse_dir / "test_results.json").read_text(encoding="utf-8")
     results: dict[str, bool] = json.loads(text)
     return results
+
+
+def count_accepted(settings: Settings) -> dict[str, int]:
+    """Rows of each record that the last build read, versions and withdrawals alike."""
+    # The sources of staging are named from the data folder on.
+    with (
+        chdir(settings.data),
+        duckdb.connect(str(settings.warehouse_file), read_only=True) as connection,
+    ):
+        counts = {
+            record: connection.execute(f'select count(*) from "stg_{record}"').fetchone()
+            for record in load_records()
+        }
+    return {record: int(found[0]) for record, found in counts.items() if found and found[0]}

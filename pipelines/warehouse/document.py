@@ -42,8 +42,13 @@ _BASES = {
     "none": "not published by territory",
 }
 _DISCLOSURE = {
-    "whole_food_bank_exact": "figures of a whole food bank and period are exact; cells below follow"
-    " the disclosure rules",
+    "whole_food_bank_exact": "shown as it is: no person and no donor can be told from it",
+    "people": "exact for a whole food bank and period, hidden below the threshold; in a territory"
+    " rounded, hidden where a cell is small or could be found from others",
+    "contains_parcels": "shown as it is, but rounded where the kilograms of hidden parcels would be"
+    " told by it",
+    "donors": "shown as it is for a whole food bank; in a territory hidden where its given food"
+    " comes from too few donors",
 }
 _QUALITY = {
     "measured": "rests on delivered records",
@@ -102,7 +107,7 @@ def _make_page(indicator: Indicator) -> str:
         ],
         "Disclosure": [
             f"Audience: {', '.join(indicator.audience)}. Rule `{indicator.disclosure_rule}`:"
-            f" {_DISCLOSURE.get(indicator.disclosure_rule, 'see the disclosure rules')}."
+            f" {_DISCLOSURE[indicator.disclosure_rule]}."
         ],
         "Limits": _list_limits(indicator, formulas),
         "History": [

@@ -59,7 +59,7 @@ def test_an_asset_is_named_after_its_table(graph: Any, manifest: dict[str, Any])
         if node["resource_type"] in ("model", "seed")
     }
     keys = {name_of(key) for key in graph.get_all_asset_keys()}
-    others = {"landing", "publication_draft", "publication", *PAGES, *load_records()}
+    others = {"landing", "publication_draft", "publication", "editions", *PAGES, *load_records()}
     inputs = {
         f"input_{source['name']}"
         for source in manifest["sources"].values()

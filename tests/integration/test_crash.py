@@ -20,7 +20,7 @@ from tests.conftest import DataFolder
 from tests.fixtures.intake import RECEIPTS_HEADER, Intake, make_profile, receipt
 from tests.integration.test_rebuild import hash_publication
 
-INTAKE_POINTS = [point for point in POINTS if not point.startswith("include.")]
+INTAKE_POINTS = [point for point in POINTS if not point.startswith(("include.", "publish."))]
 TAKE = (
     "import sys; from pathlib import Path; from tests.fixtures.intake import Intake;"
     "Intake(Path(sys.argv[1])).take(checks=True)"

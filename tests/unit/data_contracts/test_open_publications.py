@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,9 @@ def put(published: Path, publication_id: str, value: int) -> None:
     folder = published / publication_id / "data_team"
     folder.mkdir(parents=True)
     pl.DataFrame({"value": [value]}).write_parquet(folder / "mart_boxes.parquet")
-    manifest = json.dumps({"publication_id": publication_id})
+    sha256 = hashlib.sha256((folder / "mart_boxes.parquet").read_bytes()).hexdigest()
+    marts = [{"mart": "mart_boxes", "rows": 1, "sha256": sha256}]
+    manifest = json.dumps({"publication_id": publication_id, "marts": marts})
     (folder.parent / "manifest.json").write_text(manifest, encoding="utf-8")
 
 
@@ -94,7 +97,34 @@ def test_a_mart_that_the_audience_does_not_have_is_refused(published: Path, mart
         open_current(published).read(mart)
 
 
-@pytest.mark.parametrize("audience", ["public", "../data_team", ""])
+def test_an_audience_without_a_folder_has_nothing(published: Path) -> None:
+    with pytest.raises(PublicationError, match="has nothing for public"):
+        open_current(published, "public")
+
+
+def test_a_flipped_bit_is_found_before_it_is_shown(published: Path) -> None:
+    publication = open_current(published)
+    assert publication.read("mart_boxes").height == 1
+    path = published / SECOND / "data_team" / "mart_boxes.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(PublicationError, match=r"mart_boxes .* was altered since"):
+        publication.read("mart_boxes")
+
+
+def test_an_altered_manifest_is_found_before_it_is_shown(published: Path) -> None:
+    path = published / SECOND / "manifest.json"
+    pointer = {**(read_pointer(published) or {})}
+    pointer["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (published / "CURRENT").write_text(json.dumps(pointer), encoding="utf-8")
+    assert open_current(published).marts() == ["mart_boxes"]
+    path.write_text(path.read_text(encoding="utf-8").replace('"rows": 1', '"rows": 2'))
+    with pytest.raises(PublicationError, match=r"manifest of publication .* was altered"):
+        open_current(published)
+
+
+@pytest.mark.parametrize("audience", ["metropole/..", "../data_team", "", "food_banks/../x"])
 def test_only_known_audiences_are_opened(published: Path, audience: str) -> None:
     with pytest.raises(PublicationError, match="is not an audience: data_team"):
         open_current(published, audience)

@@ -16,7 +16,7 @@ from pipelines.ingest.targets import find_targets
 from pipelines.settings import Settings, SettingsError
 from pipelines.store import Pseudonymizer, load_pseudonymizer, make_key_file
 
-PETITE, GRANDE = Pseudonymizer(b"p" * 32, b"c" * 32), Pseudonymizer(b"g" * 32, b"d" * 32)
+PETITE, GRANDE = Pseudonymizer((b"p" * 32,), b"c" * 32), Pseudonymizer((b"g" * 32,), b"d" * 32)
 
 
 def redact_own(text: str, key: Pseudonymizer = PETITE, record: str = "parcels") -> ParsedTable:
@@ -137,7 +137,7 @@ def test_keys_are_derived_from_the_secret_for_each_food_bank_and_use(tmp_path: P
     settings = settings_of(tmp_path, "s" * 32)
     one, other = (load_pseudonymizer(settings, name) for name in ("petite", "grande"))
     assert one == load_pseudonymizer(settings, "petite")
-    assert len({one.identity_key, one.content_key, other.identity_key, other.content_key}) == 4
+    assert len({*one.identity_keys, one.content_key, *other.identity_keys, other.content_key}) == 4
     changed = load_pseudonymizer(settings_of(tmp_path, "t" * 32), "petite")
     assert changed.hash_identity("7") != one.hash_identity("7")
 

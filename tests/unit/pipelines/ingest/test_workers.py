@@ -16,7 +16,7 @@ from pipelines.ingest.workers import Limits, ParsingPool
 from pipelines.store import Pseudonymizer
 from tests.fixtures.corpus import make_corpus
 
-KEY = Pseudonymizer(b"a" * 32, b"b" * 32)
+KEY = Pseudonymizer((b"a" * 32,), b"b" * 32)
 BOMBS = [
     "X604.xlsx", "X605.xlsx", "Z102.zip", "Z106.gz", "Z107.zip", "Z108.zip", "Z109.zip", "Z111.zip",
     "L400.xlsx", "F021.csv", "F015.csv", "X500.xlsx", "P101.parquet",

@@ -1,0 +1,542 @@
+"""Tries to find hidden cells of people again, from everything that is published together.
+
+It sees published files alone: cells shown (exact or rounded) and cells hidden, in all linked tables
+and in earlier editions. What it knows besides: the policy, and the arithmetic of the tables (months
+make a quarter, communes a food bank, new households are households). Integer programming (HiGHS)
+gives the least and the greatest value that each hidden cell can have; a cell that keeps fewer
+values than the policy asks is found again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from math import inf
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from data_contracts.disclosure import PeoplePolicy
+from pipelines.publish.people import BANDS, FAMILIES, WHOLE, Cells, Key, round_people
+
+# A month, a quarter and a year are made of the months between their days.
+ADDITIVE = {
+    "parcels": ("new_households", "parcels", "anonymous_parcels", "parcel_kg"),
+    "vouchers": ("vouchers", "issued_eur", "redeemed_eur"),
+    "declared": (),
+}
+DISTINCT = {"parcels": ("households_helped",), "vouchers": ("voucher_households",), "declared": ()}
+# Less or equal, within one place and period: the sum of the first is at most the second.
+WITHIN: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "parcels": (
+        (("new_households",), "households_helped"),
+        (("households_helped",), "people_helped"),
+        (("households_helped", "anonymous_parcels"), "parcels"),
+    ),
+    "vouchers": (
+        (("redeemed_eur",), "issued_eur"),
+        (("voucher_households",), "vouchers"),
+    ),
+    "declared": ((("women", "men"), "people"), (BANDS, "people"), (("households",), "people")),
+}
+RANDOM_TRIES = 12
+LARGEST = 1e7
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cell that is not protected, and how it was found.
+
+    `kind`: `below_threshold` (a small count is shown), `unguarded` (kilograms, euros or counts of a
+    cell whose count of people is hidden or unknown), `not_rounded`, or `too_few_values` (hidden,
+    but no more than `values` values are possible, from `low` to `high`).
+    """
+
+    kind: str
+    key: Key
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def values(self) -> int:
+        if self.low is None or self.high is None:
+            return 0
+        return max(0, int(np.floor(self.high + 1e-6)) - int(np.ceil(self.low - 1e-6)) + 1)
+
+    def describe(self) -> str:
+        what = self.key.describe()
+        if self.kind == "too_few_values":
+            return f"{what} is hidden but must lie from {self.low:g} to {self.high:g}"
+        return {
+            "below_threshold": f"{what} is shown although it is small",
+            "unguarded": f"{what} is shown although its count of people is not",
+            "not_rounded": f"{what} is shown without rounding",
+        }[self.kind]
+
+
+@dataclass
+class _System:
+    """Unknowns with their bounds, and rows `low <= sum(coefficient * unknown) <= high`."""
+
+    names: list[tuple[Key, int]] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    is_integer: list[bool] = field(default_factory=list)
+    index: dict[tuple[Key, int], int] = field(default_factory=dict)
+    rows: list[tuple[dict[int, float], float, float]] = field(default_factory=list)
+    assumed: list[int] = field(default_factory=list)
+
+    def add(self, key: Key, edition: int, low: float, high: float, is_integer: bool) -> int:
+        number = self.index.setdefault((key, edition), len(self.names))
+        if number == len(self.names):
+            self.names.append((key, edition))
+            self.low.append(low)
+            self.high.append(high)
+            self.is_integer.append(is_integer)
+        return number
+
+    def require(
+        self, terms: Mapping[int, float], low: float, high: float, is_assumed: bool = False
+    ) -> None:
+        if is_assumed:
+            self.assumed.append(len(self.rows))
+        self.rows.append((dict(terms), low, high))
+
+
+def attack(
+    editions: Sequence[Cells],
+    policy: PeoplePolicy,
+    territories: Mapping[str, Collection[str]],
+    communes: Mapping[str, Collection[str]],
+    complementary: Collection[Key] = (),
+    memory: dict[object, list[Finding]] | None = None,
+) -> list[Finding]:
+    """Find the cells that whoever reads all these editions (the last one is new) finds again.
+
+    `territories`: food banks of each territory; `communes`: communes of each. `complementary`:
+    hidden cells known not to be small (the strongest honest attacker knows which); without them
+    every hidden cell is taken for a small one. `memory` keeps what was solved for the next call.
+    Findings are those of cells of any edition.
+    """
+    findings = [
+        finding for cells in editions for finding in _find_shown(cells, policy, territories)
+    ]
+    values = _merge_editions(editions)
+    system = _build(values, policy, territories, communes, frozenset(complementary))
+    hidden = [
+        number
+        for number, (key, edition) in enumerate(system.names)
+        if values.get((key, edition), Decimal(0)) is None or key.area == "elsewhere"
+    ]
+    memory = {} if memory is None else memory
+    for part in _split(system, hidden):
+        name = _describe_part(system, part)
+        if name not in memory:
+            solved = _solve(system, part, policy)
+            if solved is None:
+                if len(editions) == 1:
+                    raise ValueError(
+                        f"{system.names[part.hidden[0]][0].describe()}: tables disagree"
+                    )
+                # Corrected in between: editions that disagree cannot be combined.
+                return attack(editions[-1:], policy, territories, communes, complementary, memory)
+            memory[name] = solved
+        findings += memory[name]
+    unique = {(found.kind, found.key): found for found in findings}
+    return [unique[name] for name in sorted(unique, key=lambda name: (name[0], *map(str, name[1])))]
+
+
+def _describe_part(system: _System, part: _Part) -> object:
+    """Everything that the solution of a part depends on."""
+    numbers = sorted({*part.unknowns, *(n for at in part.rows for n in system.rows[at][0])})
+    assumed = set(system.assumed)
+    return (
+        tuple((system.names[n], system.low[n], system.high[n]) for n in numbers),
+        frozenset(system.names[n] for n in part.hidden),
+        frozenset(
+            (frozenset((system.names[n], factor) for n, factor in terms.items()), low, high, at
+             in assumed)
+            for at in part.rows
+            for terms, low, high in [system.rows[at]]
+        ),
+    )  # fmt: skip
+
+
+def _find_shown(
+    cells: Cells, policy: PeoplePolicy, territories: Mapping[str, Collection[str]]
+) -> Iterator[Finding]:
+    """What needs no arithmetic: small counts, unprotected measures, exact parts."""
+    for key, value in cells.items():
+        if value is None or value == 0:
+            continue
+        family = FAMILIES[key.family]
+        is_count = key.measure in family.counts
+        if is_count and value < policy.threshold:
+            yield Finding("below_threshold", key)
+            continue
+        guard = cells.get(key.of(family.guard))
+        if guard == 0:  # parcels of nobody known: they are counted themselves
+            guard = cells.get(key.of(family.counts[-1]), guard)
+        if guard is None:
+            yield Finding("unguarded", key)
+        elif not key.is_exempt and value % policy.rounding and not is_everything(
+            key, cells, territories
+        ):  # fmt: skip
+            yield Finding("not_rounded", key)
+
+
+def is_everything(key: Key, cells: Cells, territories: Mapping[str, Collection[str]]) -> bool:
+    """Whether a territory has all that its food banks have: it is shown as they are."""
+    if key.scope_kind != "territory" or key.scope_id not in territories:
+        return False
+    values = [
+        cells.get(key._replace(scope_kind="food_bank", scope_id=bank))
+        for bank in territories[key.scope_id]
+    ]
+    known = [value for value in values if value is not None]
+    return len(known) == len(values) and sum(known, Decimal(0)) == cells[key]
+
+
+def _merge_editions(editions: Sequence[Cells]) -> dict[tuple[Key, int], Decimal | None]:
+    """Cells by edition. A cell that an earlier edition shows the same way is one unknown."""
+    values: dict[tuple[Key, int], Decimal | None] = {}
+    last: dict[Key, int] = {}
+    for edition, cells in enumerate(editions):
+        for key, value in cells.items():
+            before = last.get(key)
+            if before is not None:
+                former = values[key, before]
+                if former == value or former is None or value is None:
+                    # shown once, hidden once: it is known as it was shown
+                    values[key, before] = former if value is None else value
+                    continue
+            values[key, edition] = value
+            last[key] = edition
+    return values
+
+
+def _build(
+    values: Mapping[tuple[Key, int], Decimal | None],
+    policy: PeoplePolicy,
+    territories: Mapping[str, Collection[str]],
+    communes: Mapping[str, Collection[str]],
+    complementary: frozenset[Key],
+) -> _System:
+    system = _System()
+    half = (policy.rounding - 1) // 2
+    editions: dict[int, Cells] = defaultdict(dict)
+    for (key, edition), value in values.items():
+        editions[edition][key] = value
+    for (key, edition), value in values.items():
+        family = FAMILIES[key.family]
+        # Declared people are means of months: no integers.
+        is_integer = key.measure in family.counts and key.family != "declared"
+        if value is None:
+            largest = policy.threshold - 1 if key.measure in family.counts else LARGEST
+            if key in complementary or key.measure not in (
+                "households_helped", "new_households", "anonymous_parcels", "voucher_households",
+                "people", "households", "women", "men", *BANDS,
+            ):  # fmt: skip
+                largest = LARGEST
+            low = 0 if key.measure in ("redeemed_eur", "new_households", "anonymous_parcels") else 1
+            if key.measure in family.amounts:
+                low = 0
+            system.add(key, edition, float(low), float(largest), is_integer)
+        elif key.is_exempt or value == 0:
+            system.add(key, edition, float(value), float(value), is_integer)
+        else:
+            slack = half if is_integer else policy.rounding / 2
+            least = max(0.0, float(value) - slack)
+            if key.measure in family.counts and value == round_people(policy.threshold, policy):
+                least = float(policy.threshold)
+            if is_everything(key, editions[edition], territories):
+                system.add(key, edition, float(value), float(value), is_integer)
+            else:
+                system.add(key, edition, least, float(value) + slack, is_integer)
+    by_place: dict[tuple[str, str, str, str, str, int], list[int]] = defaultdict(list)
+    for number, (key, edition) in enumerate(system.names):
+        place = (key.scope_kind, key.scope_id, key.area, key.family, key.measure, edition)
+        by_place[place].append(number)
+    for numbers in by_place.values():
+        _relate_periods(system, numbers)
+    _relate_editions(system)
+    _relate_measures(system)
+    _relate_areas(system, territories, communes)
+    return system
+
+
+def _relate_periods(system: _System, numbers: list[int]) -> None:
+    """A longer period is made of the shorter ones within it, where they leave no day out."""
+    keys = {number: system.names[number][0] for number in numbers}
+    measure, family = keys[numbers[0]].measure, keys[numbers[0]].family
+    for whole in numbers:
+        longer = keys[whole]
+        for kind in ("month", "quarter"):
+            if longer.period_kind in ("month", kind):
+                continue
+            parts = [
+                number
+                for number in numbers
+                if keys[number].period_kind == kind
+                and longer.period_start <= keys[number].period_start
+                and keys[number].period_end <= longer.period_end
+            ]
+            if not parts:
+                continue
+            is_complete = _covers(longer, [keys[number] for number in parts])
+            terms = {whole: 1.0, **dict.fromkeys(parts, -1.0)}
+            if measure in ADDITIVE[family]:
+                system.require(terms, 0.0, 0.0 if is_complete else inf)
+            elif measure in DISTINCT[family]:
+                if is_complete:
+                    system.require(terms, -inf, 0.0)
+                for number in parts:
+                    system.require({whole: 1.0, number: -1.0}, 0.0, inf)
+        if longer.period_kind == "year":
+            for number in numbers:
+                to_date = keys[number]
+                if to_date.period_kind == "year_to_date" and (
+                    to_date.period_start == longer.period_start
+                ):
+                    is_same = to_date.period_end == longer.period_end
+                    if measure in (*ADDITIVE[family], *DISTINCT[family]) or is_same:
+                        system.require({whole: 1.0, number: -1.0}, 0.0, 0.0 if is_same else inf)
+
+
+def _covers(longer: Key, parts: list[Key]) -> bool:
+    day: date = longer.period_start
+    for part in sorted(parts, key=lambda key: key.period_start):
+        if part.period_start > day:
+            return False
+        day = date.fromordinal(part.period_end.toordinal() + 1)
+    return day > longer.period_end
+
+
+def _relate_editions(system: _System) -> None:
+    """A year or quarter that went on between two editions did not become smaller."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for number, (key, _) in enumerate(system.names):
+        if key.measure in (*ADDITIVE[key.family], *DISTINCT[key.family]):
+            groups[key._replace(period_end=date.min)].append(number)
+    for numbers in groups.values():
+        ordered = sorted(numbers, key=lambda n: (system.names[n][0].period_end, n))
+        for one, other in pairwise(ordered):
+            if system.names[one][0].period_end < system.names[other][0].period_end:
+                system.require({other: 1.0, one: -1.0}, 0.0, inf, is_assumed=True)
+
+
+def _relate_measures(system: _System) -> None:
+    for number, (key, edition) in enumerate(list(system.names)):
+        for parts, whole in WITHIN[key.family]:
+            if key.measure != whole:
+                continue
+            found = [system.index.get((key.of(part), edition)) for part in parts]
+            known = [part for part in found if part is not None]
+            if known:
+                system.require({number: 1.0, **dict.fromkeys(known, -1.0)}, 0.0, inf)
+            if whole == "people" and len(known) == len(parts) == len(BANDS):
+                terms = {number: 1.0, **dict.fromkeys(known, -1.0)}
+                system.require(terms, 0.0, 0.0, is_assumed=True)
+
+
+def _relate_areas(
+    system: _System,
+    territories: Mapping[str, Collection[str]],
+    communes: Mapping[str, Collection[str]],
+) -> None:
+    """Communes and neighbourhoods make a food bank, food banks the network, and what lies in a
+    territory and elsewhere its food banks."""
+    areas: dict[tuple[Key, int, str], list[int]] = defaultdict(list)
+    banks: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for number, (key, edition) in enumerate(system.names):
+        if key.scope_kind == "food_bank" and key.area != WHOLE:
+            column = key.area.partition("=")[0] if "," not in key.area else key.area
+            areas[key._replace(area=WHOLE), edition, column].append(number)
+        if key.scope_kind == "food_bank" and key.area == WHOLE:
+            banks[key[3:], edition].append(number)
+    for (key, edition, column), numbers in areas.items():
+        whole = system.index.get((key, edition))
+        if column not in ("commune_code", "qpv_code"):
+            if whole is not None:
+                for number in numbers:
+                    system.require({whole: 1.0, number: -1.0}, 0.0, inf)
+            continue
+        if whole is not None:
+            terms = {whole: 1.0, **dict.fromkeys(numbers, -1.0)}
+            system.require(terms, -inf, 0.0)
+            # Few households have parcels in two places: whoever counts takes them for none.
+            system.require(terms, 0.0, 0.0, is_assumed=True)
+    for (key, edition), number in list(system.index.items()):
+        if key.scope_kind == "network":
+            parts = banks.get((key[3:], edition), [])
+            if parts:
+                system.require({number: 1.0, **dict.fromkeys(parts, -1.0)}, 0.0, 0.0)
+        if key.scope_kind != "territory":
+            continue
+        members = territories.get(key.scope_id, ())
+        wholes = [
+            found
+            for bank in members
+            if (found := system.index.get(
+                (key._replace(scope_kind="food_bank", scope_id=bank), edition)
+            )) is not None
+        ]  # fmt: skip
+        if len(wholes) == len(members) and wholes:
+            # What lies elsewhere is a cell too, although nobody publishes it.
+            elsewhere = system.add(
+                key._replace(area="elsewhere"), edition, 0.0, LARGEST, system.is_integer[number]
+            )
+            system.require({**dict.fromkeys(wholes, 1.0), number: -1.0, elsewhere: -1.0}, 0.0, 0.0)
+        inside = [
+            part
+            for bank in members
+            for part in areas.get(
+                (key._replace(scope_kind="food_bank", scope_id=bank), edition, "commune_code"), []
+            )
+            if system.names[part][0].area.partition("=")[2] in communes.get(key.scope_id, ())
+        ]
+        if inside and key.period_kind == "year":
+            terms = {number: 1.0, **dict.fromkeys(inside, -1.0)}
+            system.require(terms, -inf, 0.0)
+            system.require(terms, 0.0, 0.0, is_assumed=True)
+
+
+@dataclass(frozen=True)
+class _Part:
+    unknowns: list[int]
+    rows: list[int]
+    hidden: list[int]
+
+
+def _split(system: _System, hidden: Collection[int]) -> list[_Part]:
+    """Parts that share no unknown: each is solved alone. Known values link nothing."""
+    parent = list(range(len(system.names)))
+
+    def find(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    free = [low < high for low, high in zip(system.low, system.high, strict=True)]
+    for terms, _, _ in system.rows:
+        numbers = [number for number in terms if free[number]]
+        for other in numbers[1:]:
+            parent[find(other)] = find(numbers[0])
+    members: dict[int, list[int]] = defaultdict(list)
+    for number in range(len(system.names)):
+        if free[number]:
+            members[find(number)].append(number)
+    rows: dict[int, list[int]] = defaultdict(list)
+    for place, (terms, _, _) in enumerate(system.rows):
+        roots = {find(number) for number in terms if free[number]}
+        if roots:
+            rows[roots.pop()].append(place)
+    parts: dict[int, list[int]] = defaultdict(list)
+    for number in hidden:
+        parts[find(number)].append(number)
+    return [
+        _Part(members.get(root, [root]), rows.get(root, []), numbers)
+        for root, numbers in parts.items()
+    ]
+
+
+def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding] | None:
+    """Least and greatest value of each hidden cell of one part; None where no values fit."""
+    place = {number: at for at, number in enumerate(part.unknowns)}
+    low = np.array([system.low[number] for number in part.unknowns])
+    high = np.array([system.high[number] for number in part.unknowns])
+    integrality = np.array([int(system.is_integer[number]) for number in part.unknowns])
+    assumed = set(system.assumed)
+
+    def constrain(with_assumed: bool) -> list[LinearConstraint]:
+        data, indices, starts, lower, upper = [], [], [0], [], []
+        for at in part.rows:
+            if at in assumed and not with_assumed:
+                continue
+            terms, least, greatest = system.rows[at]
+            known = sum(
+                factor * system.low[number]
+                for number, factor in terms.items()
+                if number not in place
+            )
+            for number, factor in terms.items():
+                if number in place:
+                    data.append(factor)
+                    indices.append(place[number])
+            starts.append(len(data))
+            lower.append(least - known)
+            upper.append(greatest - known)
+        if not lower:
+            return []
+        matrix = csr_array((data, indices, starts), shape=(len(lower), len(place)))
+        return [LinearConstraint(matrix, np.array(lower) - 1e-6, np.array(upper) + 1e-6)]
+
+    def optimise(
+        objective: np.ndarray, constraints: list[LinearConstraint], largest: np.ndarray
+    ) -> np.ndarray | None:
+        answer = milp(
+            objective,
+            constraints=constraints,
+            bounds=Bounds(low, largest),
+            integrality=integrality,
+        )
+        return answer.x if answer.status == 0 else None
+
+    # What is assumed (small cells, nobody in two places) is given up where nothing fits it.
+    wide = np.where(high > low, np.maximum(high, np.where(_is_hidden(system, part), LARGEST, high)),
+                    high)  # fmt: skip
+    for with_assumed, largest in ((True, high), (False, high), (True, wide), (False, wide)):
+        constraints = constrain(with_assumed)
+        start = optimise(np.zeros(len(place)), constraints, largest)
+        if start is not None:
+            break
+    else:
+        return None
+    least, greatest = start.copy(), start.copy()
+    random = np.random.default_rng(len(place))
+    wanted = np.array([place[number] for number in part.hidden])
+    for turn in range(RANDOM_TRIES):
+        objective = np.zeros(len(place))
+        signs = random.choice([-1.0, 1.0], len(wanted))
+        if turn < 2:
+            signs[:] = 1.0 - 2.0 * turn
+        objective[wanted] = signs
+        answer = optimise(objective, constraints, largest)
+        if answer is not None:
+            np.minimum(least, answer, out=least)
+            np.maximum(greatest, answer, out=greatest)
+    findings = []
+    for number in part.hidden:
+        at = place[number]
+        key = system.names[number][0]
+        if key.area == "elsewhere" and (
+            key.measure not in FAMILIES[key.family].counts or greatest[at] >= policy.threshold
+        ):
+            continue
+        if Finding("too_few_values", key, least[at], greatest[at]).values >= policy.possible_values:
+            continue
+        for sign in (1.0, -1.0):
+            objective = np.zeros(len(place))
+            objective[at] = sign
+            answer = optimise(objective, constraints, largest)
+            if answer is not None:
+                np.minimum(least, answer, out=least)
+                np.maximum(greatest, answer, out=greatest)
+        found = Finding("too_few_values", key, float(least[at]), float(greatest[at]))
+        # Nobody elsewhere is no small cell; many are none either.
+        if key.area == "elsewhere" and not 0 < greatest[at] < policy.threshold:
+            continue
+        if found.values < policy.possible_values:
+            findings.append(found)
+    return findings
+
+
+def _is_hidden(system: _System, part: _Part) -> np.ndarray:
+    hidden = set(part.hidden)
+    return np.array([number in hidden for number in part.unknowns])

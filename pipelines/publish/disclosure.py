@@ -1,0 +1,719 @@
+"""Protects small counts of people and single donors in what leaves the food bank. Here, only here.
+
+Rules: `data_contracts/disclosure.yaml`. Outside tables are made from the marts: columns summed
+over, small cells hidden with what belongs to them, other cells rounded, rates computed from rounded
+cells, donors' cells merged. Then `attacker` tries them, and more is hidden until it finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from data_contracts.disclosure import SUPPRESSED, DonorPolicy, Policy
+from data_contracts.loader import load_marts, load_register
+from pipelines.publish.attacker import Finding, attack, is_everything
+from pipelines.publish.people import (
+    FAMILIES,
+    INDICATORS,
+    RATES,
+    TABLES,
+    WHOLE,
+    Cells,
+    Key,
+    read_cells,
+    round_people,
+)
+
+MAX_ROUNDS = 100
+# Codes that count no family's cells but fall with them.
+GUARDED = {"hours_request_to_parcel": "parcels"}
+# Rates of people that no table counts: their parts are rounded.
+ROUNDED_PARTS = {"people_declared_growth": "declared", "kg_per_person_declared": "declared"}
+
+
+class DisclosureError(Exception):
+    """Nothing more can be hidden and a cell is still found; the message says which."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What outside tables are made from: marts, and two tables that nobody reads.
+
+    `donations`: month, food_bank_id, channel, network_family, is_food, supplier_id, commune_code,
+    weight_kg; `neighbourhoods`: the measures of parcels by quarter, inside and outside priority
+    neighbourhoods.
+    """
+
+    marts: Mapping[str, pl.DataFrame]
+    donations: pl.DataFrame
+    neighbourhoods: pl.DataFrame
+
+    def territories(self) -> dict[str, list[str]]:
+        """Food banks of each territory that funds or follows them."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in self.marts["mart_food_banks"].sort("food_bank_id").iter_rows(named=True):
+            for code in filter(None, (row["territory_codes"] or "").split("|")):
+                found[code].append(row["food_bank_id"])
+        return dict(sorted(found.items()))
+
+    def communes(self) -> dict[str, set[str]]:
+        """Communes of each intercommunality and département."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self.marts["mart_communes"].iter_rows(named=True):
+            for column in ("epci_code", "departement_code"):
+                if row[column]:
+                    found[row[column]].add(row["commune_code"])
+        return found
+
+
+Margin = tuple[str, str, date, str]
+
+
+@dataclass
+class Decisions:
+    """How each cell of people is shown: exact, rounded or hidden; `withdrawn`: tables' margins
+    (food bank, period, column of places) that are not shown at all."""
+
+    truth: Cells
+    shown: Cells = field(default_factory=dict)
+    withdrawn: set[Margin] = field(default_factory=set)
+
+    @cached_property
+    def _by_start(self) -> dict[tuple[Any, ...], Key]:
+        return {key[1:5] + key[6:]: key for key in self.truth if key.scope_kind == "food_bank"}
+
+    def find(self, bank: str, area: str, kind: str, start: date, family: str, measure: str) -> Key:
+        """The cell of a food bank by the start of its period: tables do not say where it ends."""
+        return self._by_start[bank, area, kind, start, family, measure]
+
+    def hide(self, key: Key) -> None:
+        """Hide a cell; with a count of people goes all that it protects."""
+        measures = FAMILIES[key.family].measures if key.is_guard else (key.measure,)
+        for measure in measures:
+            other = key.of(measure)
+            if other in self.shown:
+                self.shown[other] = None
+
+    def is_hidden(self, key: Key) -> bool:
+        return key in self.shown and self.shown[key] is None and self.truth[key] is not None
+
+    def complementary(self, threshold: int) -> set[Key]:
+        """Hidden cells that are not small themselves."""
+        return {
+            key
+            for key, value in self.shown.items()
+            if value is None and (self.truth[key] or 0) >= threshold
+        }
+
+
+def make_outside(
+    sources: Sources, policy: Policy, earlier: Sequence[Cells] = ()
+) -> dict[str, pl.DataFrame]:
+    """Protected tables by mart, of all food banks; `earlier`: cells of the editions that stand.
+
+    The same sources give the same tables. Raises DisclosureError where nothing makes them safe.
+    """
+    tables = {
+        name: _coarsen(sources, name, mart.dropped)
+        for name, mart in policy.marts.items()
+        if mart.outside
+    }
+    for name in ("mart_indicators", "mart_register"):
+        is_inside = pl.col("indicator_code").is_in(policy.people.inside_only)
+        tables[name] = tables[name].filter(~is_inside)
+    decisions = decide_people(tables.get, sources, policy, earlier)
+    forms: dict[str, Callable[[str, pl.DataFrame], pl.DataFrame]] = {
+        "whole": lambda _, table: table,
+        "places": lambda _, table: table.filter(pl.col("place_kind") != "supplier"),
+        "people": lambda name, table: _show_people(name, table, decisions),
+        "indicators": lambda _, table: _show_indicators(table, decisions, sources, policy),
+        "key_figures": lambda _, table: _show_key_figures(table, decisions),
+        "with_parcels": lambda name, table: _show_with_parcels(name, table, decisions, policy),
+        "flows": lambda _, table: _show_flows(table, decisions, sources.donations, policy.donors),
+    }
+    return {name: forms[policy.marts[name].form](name, table) for name, table in tables.items()}
+
+
+def _coarsen(sources: Sources, mart: str, dropped: Sequence[str]) -> pl.DataFrame:
+    """A mart without some columns: measures are summed over them, empty only where all are."""
+    table = sources.marts[mart]
+    if mart == "mart_households_quarterly":
+        table = sources.neighbourhoods.select(table.columns)
+    table = table.drop([name for name in dropped if name not in load_marts()[mart].keys])
+    if not set(dropped) & set(load_marts()[mart].keys):
+        return table
+    keys = [key for key in load_marts()[mart].keys if key not in dropped]
+    schema = table.schema
+    measures = []
+    for column in table.columns:
+        if column in keys or column in dropped:
+            continue
+        values = pl.col(column)
+        if schema[column] == pl.Boolean:
+            measures.append(values.any())
+        else:
+            total = values.sum().cast(schema[column])
+            measures.append(pl.when(values.is_not_null().any()).then(total).alias(column))
+    coarse = table.group_by(keys).agg(measures).sort(keys)
+    if mart == "mart_vouchers_monthly":
+        # Households are counted once in a month, whatever the merchants of their vouchers.
+        counted = sources.marts["mart_indicators"].filter(
+            (pl.col("indicator_code") == "voucher_households")
+            & (pl.col("scope_kind") == "food_bank")
+            & (pl.col("period_kind") == "month")
+        ).select(
+            month="period_start",
+            food_bank_id="scope_id",
+            voucher_households=pl.col("value").cast(pl.Int64),
+        )  # fmt: skip
+        coarse = coarse.drop("voucher_households").join(
+            counted, on=["month", "food_bank_id"], how="left"
+        )
+    return coarse.select([column for column in table.columns if column not in dropped])
+
+
+def decide_people(
+    read: Callable[[str], pl.DataFrame | None],
+    sources: Sources,
+    policy: Policy,
+    earlier: Sequence[Cells] = (),
+) -> Decisions:
+    """Decide how every cell of people is shown.
+
+    Raises DisclosureError where the attacker still finds a cell when all around it is hidden.
+    """
+    people = policy.people
+    truth = {
+        key: value
+        for key, value in read_cells(read).items()
+        # kilograms by site or family of products are no tables of people: they are not shown
+        if "," not in key.area and key.area.partition("=")[0] in (WHOLE, "commune_code", "qpv_code")
+    }
+    decisions = Decisions(truth, dict(truth))
+    members = sources.territories()
+    for key, value in truth.items():
+        if value and not key.is_exempt and not is_everything(key, truth, members):
+            is_amount = key.measure in FAMILIES[key.family].amounts
+            decisions.shown[key] = round_people(value, people, is_amount=is_amount)
+    for key, value in truth.items():
+        family = FAMILIES[key.family]
+        if value and value < people.threshold and key.measure in family.counts:
+            decisions.hide(key)
+            if key.measure == family.counts[-1] and not truth.get(key.of(family.guard)):
+                decisions.hide(key.of(family.guard))
+    for key, value in list(decisions.shown.items()):
+        # rounded to its whole food bank, it would say that nobody lives elsewhere
+        if value != truth[key] and is_everything(key, {**truth, key: value}, members):
+            decisions.hide(key)
+    for key in truth:
+        if key.scope_kind == "network":
+            banks = {k for k in _members_of(key, truth) if decisions.is_hidden(k)}
+            if banks:
+                decisions.hide(key)
+    communes = sources.communes()
+    memory: dict[object, list[Finding]] = {}
+    for _ in range(MAX_ROUNDS):
+        findings = attack(
+            [*earlier, _published(decisions)], people, members, communes,
+            decisions.complementary(people.threshold), memory,
+        )  # fmt: skip
+        findings = [finding for finding in findings if finding.kind == "too_few_values"]
+        if not findings:
+            return decisions
+        for companion in dict.fromkeys(
+            _find_companion(found, decisions, members) for found in findings
+        ):
+            _apply(companion, decisions, findings)
+    raise DisclosureError(f"{findings[0].describe()}; nothing more can be hidden around it")
+
+
+def _published(decisions: Decisions) -> Cells:
+    """Cells as readers will find them: of withdrawn margins there is nothing."""
+    return {
+        key: value
+        for key, value in decisions.shown.items()
+        if value is not None or decisions.truth[key] is not None
+        if _margin(key) not in decisions.withdrawn
+    }
+
+
+def _members_of(network: Key, truth: Cells) -> list[Key]:
+    banks = {key.scope_id for key in truth if key.scope_kind == "food_bank"}
+    keys = [network._replace(scope_kind="food_bank", scope_id=bank) for bank in sorted(banks)]
+    return [key for key in keys if key in truth]
+
+
+_KINDS = ("month", "quarter", "year_to_date", "year")
+
+
+def _find_companion(
+    found: Finding, decisions: Decisions, members: Mapping[str, Sequence[str]]
+) -> Key | Margin:
+    """What to hide next so that a cell cannot be found again: the least that is still shown.
+
+    First its like (other communes, other periods of the year), then the table of communes, at last
+    the figure of the whole food bank.
+    """
+    key = found.key
+    if key.area == "elsewhere" and decisions.shown.get(key._replace(area=WHOLE)):
+        return key._replace(area=WHOLE)
+    banks = members.get(key.scope_id, ()) if key.scope_kind == "territory" else (key.scope_id,)
+    column = key.area.partition("=")[0] if key.area not in (WHOLE, "elsewhere") else ""
+    like: list[tuple[Any, ...]] = []
+    parts: list[tuple[Any, ...]] = []
+    wholes: list[tuple[Any, ...]] = []
+    for other, value in decisions.shown.items():
+        if not value or other.measure != key.measure or other.family != key.family:
+            continue
+        is_same_year = other.period_start.year == key.period_start.year
+        name = (_KINDS.index(other.period_kind), value, other.period_start, other.area)
+        if other.area == WHOLE:
+            if other[:2] == key[:2] and not column and is_same_year:
+                like.append((*name, other))
+            elif other.scope_kind == "food_bank" and other.scope_id in banks and is_same_year:
+                wholes.append((*name, other))
+        elif other.scope_id in banks and _margin(other) not in decisions.withdrawn:
+            if other[3:6] == key[3:6] and other.area.partition("=")[0] == column:
+                like.append((*name, other))
+            elif is_same_year:
+                parts.append((*name, other))
+    if like:
+        return min(like)[-1]  # type: ignore[no-any-return]
+    if column and _margin(key) not in decisions.withdrawn:
+        return _margin(key)
+    if parts:
+        return _margin(min(parts)[-1])
+    if wholes:
+        return min(wholes)[-1]  # type: ignore[no-any-return]
+    raise DisclosureError(f"{found.describe()}; nothing more can be hidden around it")
+
+
+def _margin(key: Key) -> Margin:
+    return (key.scope_id, key.period_kind, key.period_start, key.area.partition("=")[0])
+
+
+def _apply(companion: Key | Margin, decisions: Decisions, findings: list[Finding]) -> None:
+    if isinstance(companion, Key):
+        decisions.hide(companion)
+        if companion.scope_kind == "food_bank" and companion.area == WHOLE:
+            for key in decisions.truth:
+                if key.scope_kind == "network" and key[2:] == companion[2:]:
+                    decisions.hide(key)
+    else:
+        decisions.withdrawn.add(companion)
+
+
+def _show_people(mart: str, table: pl.DataFrame, decisions: Decisions) -> pl.DataFrame:
+    family, kind, start, place = TABLES[mart]
+    withdrawn = {
+        (bank, day)
+        for bank, of_kind, day, column in decisions.withdrawn
+        if of_kind == kind and column == place
+    }
+    rows = []
+    for row in table.iter_rows(named=True):
+        if (row["food_bank_id"], row[start]) in withdrawn:
+            continue
+        row[SUPPRESSED] = False
+        for measure in FAMILIES[family].measures:
+            if row.get(measure) is not None:
+                area = f"{place}={row[place]}" if place else WHOLE
+                key = decisions.find(row["food_bank_id"], area, kind, row[start], family, measure)
+                row[measure] = decisions.shown[key]
+                row[SUPPRESSED] = row[SUPPRESSED] or row[measure] is None
+        rows.append(row)
+    schema = {**table.schema, SUPPRESSED: pl.Boolean()}
+    return pl.DataFrame(
+        [{column: _fit(row[column], kind_) for column, kind_ in schema.items()} for row in rows],
+        schema=schema,
+    )
+
+
+def _fit(value: Any, kind: pl.DataType) -> Any:
+    """A value in the type of its column."""
+    if value is None or not isinstance(value, Decimal):
+        return value
+    if isinstance(kind, pl.Decimal):
+        return value.quantize(Decimal(1).scaleb(-(kind.scale or 0)), ROUND_HALF_UP)
+    return int(value) if kind.is_integer() else value
+
+
+def _show_indicators(
+    table: pl.DataFrame, decisions: Decisions, sources: Sources, policy: Policy
+) -> pl.DataFrame:
+    register = load_register()
+    rules = {code: entry.disclosure_rule for code, entry in register.items()}
+    with_hidden_parcels = _find_hidden_parcels(decisions)
+    few_donors = _find_few_donors(sources, policy.donors)
+    rows = []
+    for row in table.iter_rows(named=True):
+        code, scope = row["indicator_code"], (row["scope_kind"], row["scope_id"])
+        rule = rules.get(code, "people")
+        if rule == "people":
+            _show_people_indicator(row, decisions, policy)
+        elif rule == "contains_parcels" and (
+            (*scope, row["period_kind"], row["period_start"]) in with_hidden_parcels
+        ):
+            _round_with_parcels(row, policy)
+        elif (
+            rule == "donors"
+            and scope[0] == "territory"
+            and ((scope[1], row["period_kind"], row["period_start"]) in few_donors)
+        ):
+            _suppress(row)
+        rows.append(row)
+    schema = table.schema
+    return pl.DataFrame(
+        [{column: _fit(row[column], kind) for column, kind in schema.items()} for row in rows],
+        schema=schema,
+    )
+
+
+def _suppress(row: dict[str, Any]) -> None:
+    row.update(value=None, numerator=None, denominator=None, low=None, high=None)
+    row[SUPPRESSED] = True
+
+
+def _show_people_indicator(row: dict[str, Any], decisions: Decisions, policy: Policy) -> None:
+    code = row["indicator_code"]
+    place = (row["scope_kind"], row["scope_id"], WHOLE)
+    period = (row["period_kind"], row["period_start"], row["period_end"])
+    if found := INDICATORS.get((code, row["variant"])):
+        family, measure, factor = found
+        key = Key(*place, *period, family, measure)
+        if decisions.is_hidden(key):
+            _suppress(row)
+        elif (value := decisions.shown.get(key)) is not None and value != decisions.truth[key]:
+            row.update(value=value / factor, numerator=None, low=None, high=None)
+    elif code in RATES:
+        family, numerator, denominator = RATES[code]
+        keys = [Key(*place, *period, family, measure) for measure in (numerator, denominator)]
+        guard = keys[0].of(FAMILIES[family].guard)
+        if any(decisions.is_hidden(key) for key in (*keys, guard)):
+            _suppress(row)
+        elif row["scope_kind"] == "territory":
+            parts = [decisions.shown.get(key) for key in keys]
+            _divide(row, parts[0], parts[1])
+    elif code in GUARDED or code in ROUNDED_PARTS:
+        family = GUARDED.get(code) or ROUNDED_PARTS[code]
+        key = Key(*place, *period, family, FAMILIES[family].guard)
+        if decisions.is_hidden(key):
+            _suppress(row)
+        elif code in ROUNDED_PARTS and row["scope_kind"] == "territory":
+            parts = [
+                None if row[name] is None else _round_part(row[name], code, name, policy)
+                for name in ("numerator", "denominator")
+            ]
+            former = row["value"]
+            _divide(row, parts[0], parts[1])
+            if code == "people_declared_growth" and row["value"] is not None:
+                row["value"] = row["value"] - 1 if former is not None else None
+
+
+def _round_part(value: Decimal, code: str, name: str, policy: Policy) -> Decimal:
+    is_amount = code == "kg_per_person_declared" and name == "numerator"
+    return value if is_amount else round_people(value, policy.people)
+
+
+def _divide(row: dict[str, Any], numerator: Decimal | None, denominator: Decimal | None) -> None:
+    row.update(numerator=numerator, denominator=denominator, low=None, high=None)
+    is_known = numerator is not None and denominator
+    row["value"] = numerator / denominator if is_known else None  # type: ignore[operator]
+
+
+def _find_hidden_parcels(decisions: Decisions) -> set[tuple[str, str, str, date]]:
+    """Scopes and periods some part of which has hidden parcels: kilograms of all would tell."""
+    hidden = [
+        key
+        for key in decisions.truth
+        if key.area == WHOLE and key.measure == "parcel_kg" and decisions.is_hidden(key)
+    ]
+    periods = {
+        (key.scope_kind, key.scope_id, key.period_kind, key.period_start): key
+        for key in decisions.truth
+        if key.area == WHOLE and key.measure == "parcel_kg"
+    }
+    return {
+        name
+        for name, key in periods.items()
+        for small in hidden
+        if small.scope_kind == key.scope_kind
+        and small.scope_id == key.scope_id
+        and small.period_start <= key.period_end
+        and key.period_start <= small.period_end
+    }
+
+
+def _round_with_parcels(row: dict[str, Any], policy: Policy) -> None:
+    """Tonnes to a multiple that hides parcels; other units to two digits, without their parts."""
+    value = row["value"]
+    row.update(numerator=None, denominator=None, low=None, high=None)
+    if not value:
+        return
+    if row["unit"] == "t":
+        step = Decimal(policy.people.hidden_parcels_rounding_kg) / 1000
+    else:
+        step = Decimal(1).scaleb(value.copy_abs().adjusted() - 1)
+    row["value"] = (value / step).to_integral_value(ROUND_HALF_UP) * step
+
+
+def _find_few_donors(sources: Sources, policy: DonorPolicy) -> set[tuple[str, str, date]]:
+    """Territories and periods whose given food comes from too few donors.
+
+    Where a month is so, the months and quarters of its year are: a longer period less the others
+    would give it.
+    """
+    given = sources.donations
+    found: set[tuple[str, str, date]] = set()
+    communes = sources.communes()
+    for territory, banks in sources.territories().items():
+        inside = given.filter(
+            pl.col("food_bank_id").is_in(banks)
+            & pl.col("commune_code").is_in(sorted(communes.get(territory, ())))
+        )
+        years: dict[int, set[date]] = defaultdict(set)
+        failing = set()
+        for (month,), rows in inside.group_by("month"):
+            assert isinstance(month, date)
+            years[month.year].add(month)
+            if not _has_enough_donors(rows, policy):
+                failing.add(month.year)
+        for year in failing:
+            starts = {date(year, month, 1) for month in range(1, 13)}
+            found |= {(territory, "month", start) for start in starts}
+            found |= {(territory, "quarter", start) for start in starts if start.month % 3 == 1}
+        for year, months in years.items():
+            rows = inside.filter(pl.col("month").is_in(sorted(months)))
+            if not _has_enough_donors(rows, policy):
+                start = date(year, 1, 1)
+                found |= {(territory, "year", start), (territory, "year_to_date", start)}
+    return found
+
+
+def _has_enough_donors(rows: pl.DataFrame, policy: DonorPolicy) -> bool:
+    """Whether a cell may be shown: no donor at all, or enough of them and none too large."""
+    total = rows["weight_kg"].sum()
+    donors = (
+        rows.filter(
+            ~pl.col("channel").is_in(policy.channels_without_donors) & (pl.col("weight_kg") != 0)
+        )
+        .group_by("supplier_id")
+        .agg(pl.col("weight_kg").sum())
+    )
+    if not donors.height:
+        return True
+    largest = donors["weight_kg"].max()
+    assert isinstance(largest, Decimal)
+    share = Decimal(str(policy.maximum_share))
+    return donors.height >= policy.minimum_donors and largest <= share * Decimal(total)
+
+
+def _show_key_figures(table: pl.DataFrame, decisions: Decisions) -> pl.DataFrame:
+    hidden = {
+        (key.scope_id, code, key.period_start, key.period_end)
+        for key in decisions.truth
+        if key.scope_kind == "food_bank" and key.area == WHOLE and decisions.is_hidden(key)
+        for (code, variant), (family, measure, _) in INDICATORS.items()
+        if (family, measure) == (key.family, key.measure) and not variant
+    }
+    names = ("food_bank_id", "indicator_code", "period_start", "period_end")
+    is_hidden = [row in hidden for row in table.select(names).iter_rows()]
+    return table.with_columns(
+        pl.when(pl.Series("hidden", is_hidden, pl.Boolean)).then(None).otherwise(pl.col("value"))
+        .alias("value")
+    )  # fmt: skip
+
+
+def _show_with_parcels(
+    mart: str, table: pl.DataFrame, decisions: Decisions, policy: Policy
+) -> pl.DataFrame:
+    """In a year with hidden parcels, kilograms that hold them are rounded or left out."""
+    touched = {
+        (bank, start)
+        for kind, bank, of_kind, start in _find_hidden_parcels(decisions)
+        if kind == "food_bank" and of_kind == "month"
+    }
+    if not touched:
+        return table
+    is_touched = pl.struct("food_bank_id", "month").map_elements(
+        lambda row: (row["food_bank_id"], row["month"]) in touched, return_dtype=pl.Boolean
+    )
+    if mart == "mart_mass_balance_monthly":
+        step = policy.people.hidden_parcels_rounding_kg
+        masses = [name for name in table.columns if name.endswith("_kg")]
+        return table.with_columns(
+            pl.when(is_touched)
+            .then(((pl.col(name) / step).round(0) * step).cast(table.schema[name]))
+            .otherwise(pl.col(name))
+            .alias(name)
+            for name in masses
+        )
+    holds = {
+        "mart_fresh_monthly": pl.col("flow") == "distributed",
+        "mart_carbon_monthly": pl.col("ledger") == "avoided",
+    }[mart]
+    measures = [name for name in table.columns if name not in load_marts()[mart].keys]
+    return table.with_columns(
+        pl.when(is_touched & holds).then(None).otherwise(pl.col(name)).alias(name)
+        for name in measures
+    )
+
+
+def _show_flows(
+    table: pl.DataFrame, decisions: Decisions, donations: pl.DataFrame, policy: DonorPolicy
+) -> pl.DataFrame:
+    """Parcels as one row a month, received food with donors' cells merged, the rest as it is."""
+    keys = [key for key in load_marts()["mart_flows_monthly"].keys if key in table.columns]
+    measures = [name for name in table.columns if name not in keys]
+    hidden = {
+        (key.scope_id, key.period_start)
+        for key in decisions.truth
+        if key.scope_kind == "food_bank"
+        and key.area == WHOLE
+        and key.period_kind == "month"
+        and key.measure == "parcel_kg"
+        and decisions.is_hidden(key)
+    }
+    is_hidden = pl.struct("food_bank_id", "month").map_elements(
+        lambda row: (row["food_bank_id"], row["month"]) in hidden, return_dtype=pl.Boolean
+    )
+    merged = pl.lit(policy.merged_code)
+    parcels = table.filter(pl.col("flow") == "parcels").with_columns(
+        commune_code=pl.lit("unknown"), network_family=merged
+    )
+    received = table.filter(pl.col("flow") == "received").with_columns(
+        commune_code=pl.lit("unknown")
+    )
+    received = received.join(
+        merge_donors(donations, policy),
+        on=["month", "food_bank_id", "is_food", "channel", "network_family"],
+        how="left",
+    ).with_columns(
+        channel=pl.coalesce("shown_channel", "channel"),
+        network_family=pl.coalesce("shown_family", "network_family"),
+    )
+    others = table.filter(~pl.col("flow").is_in(["parcels", "received"]))
+    parts = []
+    for part in (parcels, received):
+        sums = [pl.col(name).sum().cast(table.schema[name]) for name in measures]
+        part = part.group_by(keys).agg(sums)
+        # The same days a year before would tell what that year's row hides.
+        part = part.with_columns(
+            pl.lit(None, dtype=table.schema["weight_kg_same_days"]).alias("weight_kg_same_days")
+        )
+        parts.append(part.select(table.columns))
+    if hidden:
+        parts[0] = parts[0].with_columns(
+            pl.when(is_hidden).then(None).otherwise(pl.col(name)).alias(name) for name in measures
+        )
+    return pl.concat([others, *parts]).sort(keys)
+
+
+def merge_donors(donations: pl.DataFrame, policy: DonorPolicy) -> pl.DataFrame:
+    """Under which channel and family each cell of received food is shown.
+
+    Rows: month, food_bank_id, is_food, channel, network_family, shown_channel, shown_family. Cells
+    of one channel are merged until the merged one may be shown, else whole channels are; at least
+    two of a margin are merged, so that its total less the others gives none of them.
+    """
+    rows = []
+    margins = ["month", "food_bank_id", "is_food"]
+    given = donations.filter(~pl.col("channel").is_in(policy.channels_without_donors))
+    for margin, cells in given.sort(*margins).group_by(margins, maintain_order=True):
+        channels = {
+            str(name): part for (name,), part in cells.group_by("channel", maintain_order=True)
+        }
+        whole = set()
+        for channel, part in sorted(channels.items()):
+            merged = _merge(part, "network_family", policy)
+            if merged is None:
+                whole.add(channel)
+                continue
+            rows += [(*margin, channel, family, channel, policy.merged_code) for family in merged]
+        if whole:
+            together = _merge(cells, "channel", policy, whole) or set(channels)
+            rows = [row for row in rows if row[:3] != margin or row[3] not in together]
+            rows += [
+                (*margin, channel, family, policy.merged_code, policy.merged_code)
+                for channel in sorted(together)
+                for family in channels[channel]["network_family"].unique().sort()
+            ]
+    names = [*margins, "channel", "network_family", "shown_channel", "shown_family"]
+    schema = {name: donations.schema.get(name, pl.String()) for name in names}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _merge(
+    cells: pl.DataFrame, column: str, policy: DonorPolicy, failing: Collection[str] = ()
+) -> set[str] | None:
+    """Values of a column whose cells are shown as one; None where even all of them may not be."""
+    parts = {str(name): part for (name,), part in cells.group_by(column, maintain_order=True)}
+    merged = set(failing) or {
+        name for name, part in parts.items() if not _has_enough_donors(part, policy)
+    }
+    if not merged:
+        return set()
+    rest = sorted(parts.keys() - merged, key=lambda name: (parts[name]["weight_kg"].sum(), name))
+    while True:
+        together = pl.concat([parts[name] for name in sorted(merged)])
+        if len(merged) >= 2 and _has_enough_donors(together, policy):
+            return merged
+        if not rest:
+            return None
+        merged.add(rest.pop(0))
+
+
+def find_exposed_donors(
+    flows: pl.DataFrame, donations: pl.DataFrame, policy: DonorPolicy
+) -> Iterator[str]:
+    """A sentence for each shown cell of received food whose donors could be told from it.
+
+    Looks at the rows that are shown, not at how they were merged: a merged cell holds what is not
+    shown by its own name.
+    """
+    margins = ["month", "food_bank_id", "is_food"]
+    names = [*margins, "channel", "network_family"]
+    shown = flows.filter(pl.col("flow") == "received").select(names).unique()
+    given = donations.filter(
+        ~pl.col("channel").is_in(policy.channels_without_donors)
+        & pl.col("food_bank_id").is_in(flows["food_bank_id"].unique().to_list())
+    )
+    merged = pl.lit(policy.merged_code)
+    of_channel = shown.filter(pl.col("network_family") == policy.merged_code).select(
+        *margins, "channel", is_merged=pl.lit(True)
+    )
+    given = (
+        given.join(shown.with_columns(is_shown=pl.lit(True)), on=names, how="left")
+        .join(of_channel, on=[*margins, "channel"], how="left")
+        .with_columns(
+            shown_channel=pl.when(pl.col("is_shown") | pl.col("is_merged"))
+            .then(pl.col("channel"))
+            .otherwise(merged),
+            shown_family=pl.when(pl.col("is_shown"))
+            .then(pl.col("network_family"))
+            .otherwise(merged),
+        )
+    )
+    groups = [*margins, "shown_channel", "shown_family"]
+    for name, rows in given.sort(groups).group_by(groups, maintain_order=True):
+        month, bank, _, channel, family = name
+        cells = rows.select("channel", "network_family").n_unique()
+        is_alone = family == policy.merged_code and cells < 2
+        # All that a food bank was given in a month is shown, whoever gave it.
+        everything = given.filter(
+            (pl.col("month") == month)
+            & (pl.col("food_bank_id") == bank)
+            & (pl.col("is_food") == name[2])
+        )
+        if rows.height == everything.height:
+            continue
+        if is_alone or not _has_enough_donors(rows, policy):
+            yield f"{channel}, {family} of {bank} in {month} has too few donors"

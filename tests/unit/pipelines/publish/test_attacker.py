@@ -1,0 +1,220 @@
+"""The attacker finds hidden cells that can be computed, and nothing where none can."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data_contracts.disclosure import load_policy
+from pipelines.publish.attacker import Finding, attack
+from pipelines.publish.people import Cells, Key, read_cells
+
+PEOPLE = load_policy().people
+BANK, TERRITORY = "petite", "242100410"
+MEMBERS = {TERRITORY: [BANK]}
+COMMUNES = {TERRITORY: {"21231", "21171"}}
+YEAR = (date(2023, 1, 1), date(2023, 12, 31))
+
+
+def key(measure: str = "households_helped", **changed: Any) -> Key:
+    values: dict[str, Any] = {
+        "scope_kind": "food_bank", "scope_id": BANK, "area": "whole", "period_kind": "year",
+        "period_start": YEAR[0], "period_end": YEAR[1], "family": "parcels", "measure": measure,
+    }  # fmt: skip
+    return Key(**{**values, **changed})
+
+
+def commune(code: str, measure: str = "households_helped", year: int = 2023) -> Key:
+    return key(
+        measure, area=f"commune_code={code}", period_start=date(year, 1, 1),
+        period_end=date(year, 12, 31),
+    )  # fmt: skip
+
+
+def quarter(number: int, measure: str = "new_households") -> Key:
+    ends = [date(2023, 3, 31), date(2023, 6, 30), date(2023, 9, 30), date(2023, 12, 31)]
+    start = date(2023, 3 * number - 2, 1)
+    return key(measure, period_kind="quarter", period_start=start, period_end=ends[number - 1])
+
+
+def find(*editions: dict[Key, int | None], **options: Any) -> list[Finding]:
+    cells: list[Cells] = [
+        {name: None if value is None else Decimal(value) for name, value in edition.items()}
+        for edition in editions
+    ]
+    return attack(cells, PEOPLE, MEMBERS, COMMUNES, **options)
+
+
+def kinds(found: list[Finding]) -> set[tuple[str, Key]]:
+    return {(finding.kind, finding.key) for finding in found}
+
+
+SAFE: dict[Key, int | None] = {
+    key(): 60, commune("21231"): 45, commune("21171"): None, commune("21515"): None
+}  # fmt: skip
+
+
+def test_what_is_protected_is_not_found() -> None:
+    assert find(SAFE) == []
+
+
+# six kinds of leaks
+
+
+def test_an_exact_total_beside_one_suppressed_cell_gives_it() -> None:
+    """15 stands for 11 to 17, a hidden cell for 1 to 10: of 14 it has 1, 2 or 3."""
+    leak: dict[Key, int | None] = {key(): 14, commune("21231"): 15, commune("21171"): None}
+    found = find(leak)
+    assert [(f.kind, f.key, f.low, f.high) for f in found] == [
+        ("too_few_values", commune("21171"), 1.0, 3.0)
+    ]
+    assert "must lie from 1 to 3" in found[0].describe()
+    # with one more hidden cell there are enough values
+    assert find({**leak, key(): 24, commune("71076"): None}) == []
+
+
+def test_two_suppressed_cells_of_a_total_that_only_their_largest_values_give() -> None:
+    tight: dict[Key, int | None] = {key(): 20, commune("21231"): None, commune("21171"): None}
+    found = find(tight)
+    assert {f.key for f in found} == {commune("21231"), commune("21171")}
+    assert {(f.low, f.high) for f in found} == {(10.0, 10.0)}
+
+
+def test_two_filters_of_one_table_give_what_lies_between() -> None:
+    """The whole food bank less its territory is what lives elsewhere."""
+    territory = key(scope_kind="territory", scope_id=TERRITORY)
+    found = find({key(): 46, territory: 45})
+    assert [(f.key.area, f.low, f.high) for f in found] == [("elsewhere", 0.0, 3.0)]
+    assert find({key(): 60, territory: 45}) == []
+    # all of it: nobody lives elsewhere, which is no small cell
+    assert find({key(): 47, territory: 47}) == []
+
+
+def test_two_months_give_what_lies_between() -> None:
+    year = key("new_households")
+    quarters = {quarter(1): 40, quarter(2): 30, quarter(3): 25}
+    guards = {quarter(n, "households_helped"): 50 for n in (1, 2, 3, 4)}
+    guards[key()] = 110
+    found = find({year: 100, **quarters, quarter(4): None, **guards})
+    assert kinds(found) == {("too_few_values", quarter(4))}
+    assert (found[0].low, found[0].high) == (5.0, 5.0)
+    # with a second one hidden there are enough values
+    safe = {year: 100, **quarters, quarter(3): None, quarter(4): None, **guards}
+    assert find(safe, complementary={quarter(3)}) == []
+
+
+def test_two_editions_give_what_each_of_them_hides() -> None:
+    """The first edition hides two cells of fourteen; the second one shows one of them."""
+    first: dict[Key, int | None] = {key(): 14, commune("21231"): None, commune("71076"): None}
+    second: dict[Key, int | None] = {commune("21231"): 15}
+    assert find(first) == []
+    assert find(second) == []
+    found = find(first, second)
+    assert [(f.key, f.low, f.high) for f in found] == [(commune("71076"), 1.0, 3.0)]
+
+
+def indicators(*rows: tuple[Any, ...]) -> pl.DataFrame:
+    names = ("scope_kind", "scope_id", "indicator_code", "value", "numerator", "denominator",
+             "is_suppressed")  # fmt: skip
+    table = pl.DataFrame(
+        rows, orient="row",
+        schema={name: pl.Decimal(18, 6) if name in names[3:6] else pl.String for name in names[:6]}
+        | {"is_suppressed": pl.Boolean},
+    )  # fmt: skip
+    return table.with_columns(
+        variant=pl.lit(""), period_kind=pl.lit("year"), period_start=pl.lit(YEAR[0]),
+        period_end=pl.lit(YEAR[1]),
+    )  # fmt: skip
+
+
+def attack_tables(**tables: pl.DataFrame) -> list[Finding]:
+    return attack([read_cells(tables.get)], PEOPLE, MEMBERS, COMMUNES)
+
+
+def test_a_rate_with_its_denominator_gives_the_numerator() -> None:
+    hidden = ("territory", TERRITORY, "households_helped", None, None, None, True)
+    kilograms = ("territory", TERRITORY, "parcel_tonnes", None, None, None, True)
+    safe = indicators(hidden, kilograms)
+    assert attack_tables(mart_indicators=safe) == []
+    rate = ("territory", TERRITORY, "kg_per_household", Decimal(3), None, Decimal(8), False)
+    found = attack_tables(mart_indicators=indicators(hidden, kilograms, rate))
+    assert ("below_threshold", "households_helped") in {(f.kind, f.key.measure) for f in found}
+    assert "parcel_kg" in {f.key.measure for f in found}
+
+
+def test_kilograms_of_one_household_give_its_parcel() -> None:
+    hidden = {**SAFE, commune("21171", "parcel_kg"): None}
+    assert find(hidden) == []
+    shown = find({**SAFE, commune("21171", "parcel_kg"): 15})
+    assert kinds(shown) == {("unguarded", commune("21171", "parcel_kg"))}
+
+
+def test_parcels_by_site_and_family_are_found_in_a_table_of_flows() -> None:
+    flows = pl.DataFrame(
+        {
+            "month": [date(2023, 1, 1)] * 2,
+            "food_bank_id": [BANK] * 2,
+            "flow": ["parcels"] * 2,
+            "network_family": ["protected", "cheese"],
+            "commune_code": ["unknown"] * 2,
+            "is_food": [True] * 2,
+            "weight_kg": [Decimal(40), Decimal(2)],
+        }
+    )
+    guard = {key(period_kind="month", period_end=date(2023, 1, 31)): Decimal(20)}
+    cells = {**read_cells({"mart_flows_monthly": flows}.get), **guard}
+    found = attack([cells], PEOPLE, MEMBERS, COMMUNES)
+    assert [(f.kind, f.key.area) for f in found] == [("unguarded", "network_family=cheese")]
+
+
+# what needs no arithmetic
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ({commune("21231"): 10}, "below_threshold"),
+        ({commune("21231"): 16}, "not_rounded"),
+        ({commune("21231"): 15, commune("21231", "people_helped"): 3}, "below_threshold"),
+        ({commune("21231", "parcel_kg"): 40}, "unguarded"),
+    ],
+)
+def test_what_is_plainly_shown_is_found(cells: dict[Key, int | None], kind: str) -> None:
+    assert kind in {finding.kind for finding in find(cells)}
+
+
+def test_zero_and_the_threshold_are_shown() -> None:
+    assert find({key(): 11}) == []
+    assert find({key(): 0, key("parcel_kg"): 0}) == []
+
+
+def test_bounds_are_those_of_trying_everything() -> None:
+    """Against brute force on a margin of three hidden and two shown cells."""
+    shown = {commune("21231"): 15, commune("21171"): 20}
+    hidden = [commune(code) for code in ("71076", "71270", "89024")]
+    for total in range(36, 60, 4):
+        possible: dict[Key, set[int]] = {name: set() for name in hidden}
+        for one in range(11, 18):
+            for two in range(18, 23):
+                for a in range(1, 11):
+                    for b in range(1, 11):
+                        c = total - one - two - a - b
+                        if 1 <= c <= 10:
+                            for name, value in zip(hidden, (a, b, c), strict=True):
+                                possible[name].add(value)
+        found = {f.key: f for f in find({key(): total, **shown, **dict.fromkeys(hidden)})}
+        for name in hidden:
+            values = possible[name]
+            assert (name in found) == (len(values) < PEOPLE.possible_values), (total, values)
+            if name in found:
+                assert (found[name].low, found[name].high) == (min(values), max(values))
+
+
+def test_tables_that_disagree_are_no_answer() -> None:
+    with pytest.raises(ValueError, match="disagree"):
+        find({key(): 11, commune("21231"): 40, commune("21171"): None, commune("71076"): 90,
+              key(scope_kind="territory", scope_id=TERRITORY): 500})  # fmt: skip

@@ -1,0 +1,301 @@
+"""What leaves is protected: the attacker finds nothing in random food banks, no donor is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.disclosure import contract_for, load_policy
+from data_contracts.loader import load_marts
+from pipelines.publish.attacker import attack
+from pipelines.publish.audit import find_complementary
+from pipelines.publish.disclosure import (
+    Sources,
+    find_exposed_donors,
+    make_outside,
+    merge_donors,
+)
+from pipelines.publish.people import PARCELS, read_cells, round_people
+from tests.fixtures.publication import build_marts, contract_schema
+
+POLICY = load_policy()
+BANK, TERRITORY = "bourgogne", "242100410"
+COUNTS = PARCELS.counts
+DONATION_SCHEMA = {
+    "month": pl.Date, "food_bank_id": pl.String, "channel": pl.String, "network_family": pl.String,
+    "is_food": pl.Boolean, "supplier_id": pl.String, "commune_code": pl.String,
+    "weight_kg": pl.Decimal(18, 3),
+}  # fmt: skip
+
+
+def make_donations(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=DONATION_SCHEMA, orient="row")
+
+
+def households(mart: str, start: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    """Rows `(start, place, households)`; parcels and kilograms follow from them."""
+    place = {"mart_households_yearly": "commune_code", "mart_households_quarterly": "qpv_code"}
+    written = [
+        {
+            start: when,
+            "food_bank_id": BANK,
+            **({place[mart]: where} if mart in place else {}),
+            "households_helped": count,
+            "new_households": count * 2 // 3,
+            "people_helped": 2 * count,
+            "parcels": count + count // 4,
+            "anonymous_parcels": count // 4,
+            "parcel_kg": Decimal(3 * count),
+        }
+        for when, where, count in rows
+    ]
+    return pl.DataFrame(written, schema=contract_schema(mart), orient="row")
+
+
+def indicator_rows(scope: tuple[str, str], kind: str, start: date, end: date,
+                   count: int) -> list[dict[str, Any]]:  # fmt: skip
+    values = {
+        "households_helped": count, "new_households": count * 2 // 3, "people_helped": 2 * count,
+        "parcels": count + count // 4, "anonymous_parcels": count // 4,
+        "parcel_tonnes": Decimal(3 * count) / 1000,
+    }  # fmt: skip
+    shared = {
+        "scope_kind": scope[0], "scope_id": scope[1], "variant": "", "period_kind": kind,
+        "period_start": start, "period_end": end, "unit": "x", "is_partial": False,
+        "is_suppressed": False, "quality": "measured", "method_version": "1.0", "data_date": end,
+    }  # fmt: skip
+    rows = [{**shared, "indicator_code": code, "value": value} for code, value in values.items()]
+    rate = Decimal(3 * count) / count if count else None
+    rows.append({**shared, "indicator_code": "kg_per_household", "value": rate,
+                 "numerator": Decimal(3 * count), "denominator": Decimal(count)})  # fmt: skip
+    return rows
+
+
+def make_sources(inside: dict[str, int], outside: dict[str, int]) -> Sources:
+    """A food bank that helped households of communes within its territory and elsewhere."""
+    year, end = date(2023, 1, 1), date(2023, 12, 31)
+    everywhere = {**inside, **outside}
+    marts = {
+        name: pl.DataFrame(rows, schema=contract_schema(name), orient="row", strict=False)
+        for name, rows in {name: [] for name in load_marts()}.items()
+    }
+    fixture = build_marts()
+    for name in ("mart_food_banks", "mart_register"):
+        marts[name] = pl.DataFrame(fixture[name], schema=contract_schema(name), orient="row")
+    marts["mart_communes"] = pl.DataFrame(
+        [
+            {"commune_code": code, "name": code,
+             "epci_code": TERRITORY if code in inside else "999999999"}
+            for code in everywhere
+        ],
+        schema=contract_schema("mart_communes"),
+    )  # fmt: skip
+    marts["mart_households_yearly"] = households(
+        "mart_households_yearly", "year_start",
+        [(year, code, count) for code, count in everywhere.items() if count],
+    )  # fmt: skip
+    total, part = sum(everywhere.values()), sum(inside.values())
+    rows = indicator_rows(("food_bank", BANK), "year", year, end, total)
+    rows += indicator_rows(("territory", TERRITORY), "year", year, end, part)
+    rows += indicator_rows(("network", "network"), "year", year, end, total)
+    marts["mart_indicators"] = pl.DataFrame(rows, schema=contract_schema("mart_indicators"))
+    empty = marts["mart_households_quarterly"]
+    return Sources(marts, make_donations([]), empty)
+
+
+def find_again(sources: Sources, outside: dict[str, pl.DataFrame]) -> list[str]:
+    cells, truth = read_cells(outside.get), read_cells(sources.marts.get)
+    found = attack(
+        [cells], POLICY.people, sources.territories(), sources.communes(),
+        find_complementary(cells, truth, POLICY),
+    )  # fmt: skip
+    return [finding.describe() for finding in found]
+
+
+COMMUNES = st.dictionaries(
+    st.sampled_from([f"21{number:03}" for number in range(12)]),
+    st.one_of(st.integers(0, 14), st.integers(15, 90)),
+    min_size=1, max_size=6,
+)  # fmt: skip
+ELSEWHERE = st.dictionaries(
+    st.sampled_from([f"71{number:03}" for number in range(12)]), st.integers(0, 30), max_size=5
+)
+
+
+@given(inside=COMMUNES, outside=ELSEWHERE)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_hidden_is_found_again_in_random_food_banks(
+    inside: dict[str, int], outside: dict[str, int]
+) -> None:
+    sources = make_sources(inside, outside)
+    tables = make_outside(sources, POLICY)
+    assert find_again(sources, tables) == []
+    check_shown(tables)
+
+
+@pytest.mark.sweep
+@given(inside=COMMUNES, outside=ELSEWHERE)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_hidden_is_found_again_in_many_random_food_banks(
+    inside: dict[str, int], outside: dict[str, int]
+) -> None:
+    sources = make_sources(inside, outside)
+    tables = make_outside(sources, POLICY)
+    assert find_again(sources, tables) == []
+    check_shown(tables)
+
+
+def check_shown(tables: dict[str, pl.DataFrame]) -> None:
+    """No small count, everything below a whole food bank rounded, rates from rounded cells."""
+    for mart in ("mart_households_yearly", "mart_households_monthly", "mart_households_quarterly"):
+        for name in COUNTS:
+            if name in tables[mart].columns:
+                shown = tables[mart][name].drop_nulls()
+                assert ((shown == 0) | (shown >= POLICY.people.threshold)).all()
+                if mart != "mart_households_monthly":
+                    assert (shown % POLICY.people.rounding == 0).all()
+    rows = tables["mart_indicators"].filter(pl.col("indicator_code") == "kg_per_household")
+    for row in rows.filter(pl.col("value").is_not_null()).iter_rows(named=True):
+        ratio = row["numerator"] / row["denominator"]
+        assert abs(row["value"] - ratio) < Decimal("0.00001")
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(11, 15), (12, 15), (13, 15), (17, 15), (18, 20), (22, 20), (23, 25)]
+)
+def test_counts_are_rounded_and_never_below_the_threshold(count: int, shown: int) -> None:
+    assert round_people(count, POLICY.people) == shown
+
+
+def test_a_whole_food_bank_is_exact_and_a_small_one_hidden() -> None:
+    large = make_outside(make_sources({"21001": 301}, {"71001": 26}), POLICY)["mart_indicators"]
+    whole = large.filter(
+        (pl.col("indicator_code") == "households_helped") & (pl.col("scope_kind") == "food_bank")
+    )
+    assert whole["value"].to_list() == [327]
+    small = make_outside(make_sources({"21001": 7}, {"71001": 2}), POLICY)["mart_indicators"]
+    for code in ("households_helped", "new_households", "parcel_tonnes", "kg_per_household"):
+        rows = small.filter(pl.col("indicator_code") == code)
+        assert rows["value"].drop_nulls().to_list() == [], code
+        assert rows["is_suppressed"].all(), code
+
+
+def test_a_territory_with_all_households_is_shown_as_its_food_bank() -> None:
+    tables = make_outside(make_sources({"21001": 303}, {}), POLICY)
+    rows = tables["mart_indicators"].filter(
+        (pl.col("indicator_code") == "households_helped") & (pl.col("scope_kind") == "territory")
+    )
+    assert rows["value"].to_list() == [303]
+
+
+def test_a_territory_is_hidden_where_a_few_live_elsewhere() -> None:
+    tables = make_outside(make_sources({"21001": 299}, {"71001": 2}), POLICY)
+    rows = tables["mart_indicators"].filter(
+        (pl.col("indicator_code") == "households_helped") & (pl.col("scope_kind") == "territory")
+    )
+    assert rows["value"].to_list() == [None]
+
+
+def test_tables_outside_have_the_columns_of_their_contracts() -> None:
+    tables = make_outside(make_sources({"21001": 301}, {"71001": 26}), POLICY)
+    assert set(tables) == set(POLICY.marts_of("public")) | set(POLICY.marts_of("metropole"))
+    for name, table in tables.items():
+        contract = contract_for(name, "public")
+        assert table.columns == [column.name for column in contract.columns]
+        assert not table.select(contract.keys).is_duplicated().any()
+
+
+# donors
+
+MONTH = date(2023, 3, 1)
+CHANNELS = ("retail_pickup", "industry", "farm", "purchase")
+FAMILY_NAMES = ("cheese", "meat", "fish", "bread_pastries")
+
+
+def give(channel: str, family: str, supplier: str, kilograms: int) -> tuple[Any, ...]:
+    return (MONTH, BANK, channel, family, True, supplier, "21231", Decimal(kilograms))
+
+
+def show(donations: pl.DataFrame) -> pl.DataFrame:
+    """Rows of received food as they are shown."""
+    flows = donations.group_by(
+        "month", "food_bank_id", "channel", "network_family", "is_food"
+    ).agg(pl.col("weight_kg").sum())  # fmt: skip
+    merged = flows.join(
+        merge_donors(donations, POLICY.donors),
+        on=["month", "food_bank_id", "is_food", "channel", "network_family"], how="left",
+    ).with_columns(
+        channel=pl.coalesce("shown_channel", "channel"),
+        network_family=pl.coalesce("shown_family", "network_family"),
+        flow=pl.lit("received"),
+    )  # fmt: skip
+    return merged.group_by(
+        "month", "food_bank_id", "flow", "channel", "network_family", "is_food"
+    ).agg(pl.col("weight_kg").sum())  # fmt: skip
+
+
+def cells(shown: pl.DataFrame) -> dict[tuple[str, str], int]:
+    return {
+        (row["channel"], row["network_family"]): int(row["weight_kg"])
+        for row in shown.iter_rows(named=True)
+    }
+
+
+def test_a_cell_of_three_donors_is_shown_and_one_of_two_is_merged_with_a_second() -> None:
+    enough = [give("industry", "cheese", f"s{n}", 100) for n in range(3)]
+    few = [give("industry", "fish", f"s{n}", 50) for n in range(2)]
+    more = [give("industry", "meat", f"s{n}", 70) for n in range(4)]
+    assert cells(show(make_donations([*enough, *few, *more]))) == {
+        ("industry", "protected"): 380, ("industry", "cheese"): 300
+    }  # fmt: skip
+
+
+def test_a_donor_with_most_of_a_cell_is_hidden() -> None:
+    large = [give("industry", "fish", "big", 900)]
+    large += [give("industry", "fish", f"s{n}", 50) for n in range(3)]
+    others = [give("industry", "meat", f"s{n}", 200) for n in range(4)]
+    assert cells(show(make_donations([*large, *others]))) == {("industry", "protected"): 1850}
+
+
+def test_programmes_and_purchases_are_no_donors() -> None:
+    rows = [give("purchase", "fish", "one", 900)]
+    assert cells(show(make_donations(rows))) == {("purchase", "fish"): 900}
+
+
+def test_a_channel_of_one_donor_is_merged_with_another() -> None:
+    rows = [give("farm", "meat", "farmer", 40)]
+    rows += [give("industry", "meat", f"s{n}", 200) for n in range(4)]
+    assert cells(show(make_donations(rows))) == {("protected", "protected"): 840}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(CHANNELS), st.sampled_from(FAMILY_NAMES),
+            st.sampled_from("abcdefgh"), st.integers(1, 500),
+        ),
+        min_size=1, max_size=40,
+    )
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_no_shown_cell_tells_its_donors(given_rows: list[tuple[str, str, str, int]]) -> None:
+    donations = make_donations([give(*row) for row in given_rows])
+    shown = show(donations)
+    assert list(find_exposed_donors(shown, donations, POLICY.donors)) == []
+    assert shown["weight_kg"].sum() == donations["weight_kg"].sum()
+
+
+def test_an_unmerged_table_is_found() -> None:
+    few = [give("industry", "fish", f"s{n}", 50) for n in range(2)]
+    more = [give("industry", "meat", f"s{n}", 70) for n in range(4)]
+    donations = make_donations([*few, *more])
+    table = donations.with_columns(flow=pl.lit("received"))
+    found = list(find_exposed_donors(table, donations, POLICY.donors))
+    assert found == [f"industry, fish of {BANK} in {MONTH} has too few donors"]
