@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 LINES ?= 1e5
+SAMPLE ?= 40
 PORT ?= 8501
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-quick sweep lint format dev dashboards bench bench-intake docs screenshots lock check-lock clean system-packages
+.PHONY: help install demo test test-quick sweep mutation lint format dev dashboards bench bench-intake docs screenshots lock check-lock clean system-packages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +46,9 @@ test-quick: install ## Tests without a browser and without the whole demonstrati
 
 sweep: install system-packages ## The long tests: more histories, more kills, more random worlds
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m sweep
+
+mutation: install ## Change one thing at a time in contracts, rules, disclosure, publication (SAMPLE=40)
+	@$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
 lint: install ## ruff, mypy, sqlfmt, import-linter, contracts, lock
 	@$(BIN)/ruff check .

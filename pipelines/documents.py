@@ -17,6 +17,7 @@ import polars as pl
 from data_contracts.disclosure import load_policy
 from data_contracts.loader import load_marts, load_records
 from data_contracts.publications import PublicationError, open_current
+from pipelines.privacy import BLANKED
 from pipelines.quality.profiles import compile_profile_suite, make_profile_table
 from pipelines.quality.suites import Expectation, compile_mart_suite, write_data_docs
 from pipelines.settings import PROJECT_DIR, Settings, load_settings
@@ -24,6 +25,7 @@ from pipelines.store import COUNTED, open_store
 from pipelines.warehouse.document import generate_dbt_docs, write_indicator_pages
 
 AUDIENCE_PAGE = PROJECT_DIR / "docs" / "audiences.md"
+DPIA_PAGE = PROJECT_DIR / "docs" / "dpia.md"
 _FORMS = {
     "whole": "as it is",
     "people": "small counts hidden, others rounded",
@@ -106,11 +108,56 @@ def make_audience_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def make_dpia_page() -> str:
+    """The sheet of the data protection impact assessment, from the contracts: `docs/dpia.md`."""
+    lines = [
+        "<!-- Written by `make docs` from the contracts of the records: change those. -->",
+        "# Personal data: what is kept, why, how long",
+        "",
+        "Sheet for the data protection impact assessment of a food bank (the controller); the"
+        " platform is its processor. It lists what the contracts say; the assessment itself is the"
+        " controller's.",
+        "",
+        "| record | purpose | replaced by a keyed hash | with it | kept recognisable |",
+        "|---|---|---|---|---|",
+    ]
+    for contract in load_records().values():
+        if not contract.is_personal:
+            continue
+        personal = [f"`{c.name}`" for c in contract.columns if c.is_personal]
+        beside = [f"`{c.name}`" for c in contract.columns if c.name in BLANKED]
+        kept = f"{contract.retention_months} months after the last row"
+        lines.append(
+            f"| `{contract.name}` | {contract.description.rstrip('.')} | {', '.join(personal)} |"
+            f" {', '.join(beside) or 'nothing'} | {kept} |"
+        )
+    people = load_policy().people
+    lines += [
+        "",
+        "- **Identifiers** are normalised and replaced by HMAC-SHA-256 while a delivery is read,"
+        " before anything is written, with a key per food bank derived (HKDF) from a secret that"
+        " only the environment holds. Columns that no contract or profile knows are dropped and"
+        " reported.",
+        "- **Names, addresses, telephone numbers** are no column of any contract.",
+        "- **Held back rows** keep a value only where it has its declared shape; else its length.",
+        "- **Who reads**: the food bank its own rows; nobody outside it a household. Counts below"
+        f" {people.threshold} are hidden outside, others rounded to {people.rounding}"
+        " (`docs/audiences.md`).",
+        "- **Rights**: erasure by `collecto erase`, with a certificate; retention by `collecto"
+        " erase --expired`; rotation of keys by `collecto rotate`.",
+        "- **Residual risk**: whoever holds the secret and an identifier can find its pseudonym;"
+        " whoever holds the landing folder reads what senders wrote (rights on that folder are the"
+        " food bank's).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write everything that `make docs` promises."""
     settings = load_settings()
     write_indicator_pages()
     AUDIENCE_PAGE.write_text(make_audience_page(), encoding="utf-8")
+    DPIA_PAGE.write_text(make_dpia_page(), encoding="utf-8")
     print(f"dbt's site: {generate_dbt_docs(settings)}")
     print(f"Data Docs: {make_data_docs(settings)}")
 

@@ -28,7 +28,7 @@ from pipelines.health import count_kilograms, count_rows
 from pipelines.ingest.landing import has_new_files, list_ignored, set_duplicates_aside
 from pipelines.privacy import require_keys
 from pipelines.publish.identity import describe_inputs, make_publication_id
-from pipelines.publish.pointer import is_in_place, sweep_leftovers
+from pipelines.publish.pointer import is_in_place, put_back, sweep_leftovers
 from pipelines.settings import PROJECT_DIR, Settings, now
 from pipelines.store import DeliveryStore, hold_writer_lock, open_store
 
@@ -111,14 +111,20 @@ def refresh(
     refused_before = (read_refusal(settings.published) or {}).get("refused_at")
     with hold_writer_lock(settings) as epoch:
         sweep_leftovers(settings)
-        error = _execute(
-            settings,
-            "rebuild" if is_rebuild else "refresh",
-            epoch,
-            food_banks,
-            marts or load_marts(),
-            on_progress,
-        )
+        built = None if is_rebuild else _find_built(settings)
+        if built is not None:
+            # after a rollback: what is asked for was built and audited before
+            put_back(settings, built, epoch, now())
+            error = None
+        else:
+            error = _execute(
+                settings,
+                "rebuild" if is_rebuild else "refresh",
+                epoch,
+                food_banks,
+                marts or load_marts(),
+                on_progress,
+            )
     answers = [] if error else process_inbox(settings, now(), on_progress)
     with open_store(settings) as store:
         after = (read_pointer(settings.published) or {}).get("publication_id")
@@ -138,6 +144,18 @@ def _has_work(settings: Settings, store: DeliveryStore) -> bool:
     outcomes = store.list_outcomes()
     expected = make_publication_id(describe_inputs(settings, outcomes))
     return bool(outcomes) and not is_in_place(settings, expected)
+
+
+def _find_built(settings: Settings) -> str | None:
+    """The publication of the present inputs, where it was built before and nothing is pending."""
+    with open_store(settings) as store:
+        profiles = load_profiles(settings.sources_dir)
+        if has_new_files(settings, store, profiles) or store.has_pending():
+            return None
+        if store.list_deliveries("seen", "stored", "parsed"):
+            return None
+        expected = make_publication_id(describe_inputs(settings, store.list_outcomes()))
+    return expected if (settings.published / expected / "manifest.json").is_file() else None
 
 
 def _last_arrival(store: DeliveryStore) -> int:

@@ -197,6 +197,22 @@ def roll_back(settings: Settings, publication_id: str, at: datetime, reason: str
     A refresh at work ends without publishing. Raises PublicationError where the publication is not
     kept or was altered.
     """
+    require_whole(settings, publication_id)
+    epoch = advance_epoch(settings)
+    with hold_pointer_lock(settings):
+        require_epoch(settings, epoch)
+        hold = {"publication_id": publication_id, "held_at": at.isoformat(), "reason": reason}
+        write_json(settings.published / "HOLD.json", hold)
+        _point_to(settings, publication_id, epoch, at)
+        append_log(settings, {
+            "event": "rolled_back", "publication_id": publication_id, "at": at, "epoch": epoch,
+            "reason": reason,
+            "manifest_sha256": hash_file(settings.published / publication_id / "manifest.json"),
+        })  # fmt: skip
+
+
+def require_whole(settings: Settings, publication_id: str) -> None:
+    """Raise PublicationError where a publication is not kept, or a file of it was altered."""
     folder = settings.published / publication_id
     if not (folder / "manifest.json").is_file():
         raise PublicationError(
@@ -212,15 +228,20 @@ def roll_back(settings: Settings, publication_id: str, at: datetime, reason: str
         raise PublicationError(
             f"{publication_id}/manifest.json was altered: another one is to be taken"
         )
-    epoch = advance_epoch(settings)
+
+
+def put_back(settings: Settings, publication_id: str, epoch: int, at: datetime) -> None:
+    """Make a publication current again that was built and audited before.
+
+    Raises PublicationError where it was altered, StaleEpochError where a later writer took over.
+    """
+    require_whole(settings, publication_id)
     with hold_pointer_lock(settings):
         require_epoch(settings, epoch)
-        hold = {"publication_id": publication_id, "held_at": at.isoformat(), "reason": reason}
-        write_json(settings.published / "HOLD.json", hold)
         _point_to(settings, publication_id, epoch, at)
         append_log(settings, {
-            "event": "rolled_back", "publication_id": publication_id, "at": at, "epoch": epoch,
-            "reason": reason, "manifest_sha256": hash_file(folder / "manifest.json"),
+            "event": "published", "publication_id": publication_id, "at": at, "epoch": epoch,
+            "manifest_sha256": hash_file(settings.published / publication_id / "manifest.json"),
         })  # fmt: skip
 
 

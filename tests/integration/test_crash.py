@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from pipelines.ingest.landing import list_landing_files
 from pipelines.store import POINTS
-from tests.conftest import DataFolder
+from tests.conftest import BuildOnce, DataFolder
 from tests.fixtures.intake import RECEIPTS_HEADER, Intake, make_profile, receipt
 from tests.integration.test_rebuild import hash_publication
 
@@ -114,6 +115,22 @@ def test_every_point_is_reached(expected: dict[str, Any]) -> None:
     assert len(expected["held"]) == 2
 
 
+MORE = f"{RECEIPTS_HEADER}\n" + receipt("R9", 1, "7")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(build_once: BuildOnce, small_world: Callable[[DataFolder], None]) -> DataFolder:
+    """`petite`, published, then one more file, published again: what a killed one must end as."""
+
+    def fill(folder: DataFolder) -> None:
+        small_world(folder)
+        assert folder.collecto("refresh").status == 0
+        folder.deliver("petite/receipts/b.csv", MORE)
+        assert folder.collecto("refresh").status == 0
+
+    return build_once("undisturbed", fill)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
@@ -123,12 +140,10 @@ def test_every_point_is_reached(expected: dict[str, Any]) -> None:
     ],
 )
 def test_killed_at_any_point_of_a_refresh_the_publication_is_the_same(
-    published_petite: DataFolder, tmp_path: Path, point: str
+    published_petite: DataFolder, undisturbed: DataFolder, tmp_path: Path, point: str
 ) -> None:
     petite = published_petite.copy_to(tmp_path / "petite")
-    petite.deliver("petite/receipts/b.csv", f"{RECEIPTS_HEADER}\n" + receipt("R9", 1, "7"))
-    undisturbed = petite.copy_to(tmp_path / "undisturbed")
-    assert undisturbed.collecto("refresh").status == 0
+    petite.deliver("petite/receipts/b.csv", MORE)
     killed = petite.run_process("refresh", COLLECTO_FAULT_AT=point)
     assert killed.status == -9, killed.err
     assert petite.collecto("refresh").status == 0

@@ -228,7 +228,11 @@ def test_an_edition_from_closing_to_correction(petite: DataFolder) -> None:
     edition = list_editions(published, TERRITORY)[0]
     assert (edition.number, edition.end, edition.publication_id) == (1, date(2024, 6, 4), first)
     assert [(a["by"], a["comment"]) for a in edition.approvals] == [("Essai", "vu")]
-    assert petite.collecto("refresh", "--json").json["is_new"] is False
+    # what is published from now on must be safe beside this edition of an older publication
+    renewed = petite.collecto("refresh", "--json")
+    assert (renewed.status, renewed.json["is_new"]) == (0, True)
+    manifest = open_current(published).manifest
+    assert manifest["inputs"]["editions"] == [first]
 
     # a correction has a number and a reason of its own
     nameless = petite.collecto("editions", "propose", TERRITORY, *day)
