@@ -6,6 +6,7 @@ are imported: where nothing is new it takes no more than reading names and hashe
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -271,12 +272,15 @@ def prepare_dagster_home(settings: Settings) -> None:
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_DIR / "dagster.yaml", home / "dagster.yaml")
-    if settings.dagster_postgres_url:
-        with (home / "dagster.yaml").open("a", encoding="utf-8") as handle:
-            handle.write(
-                "storage:\n  postgres:\n    postgres_url:\n"
-                "      env: COLLECTO_DAGSTER_POSTGRES_URL\n"
-            )
+    storage = (
+        "storage:\n  postgres:\n    postgres_url:\n      env: COLLECTO_DAGSTER_POSTGRES_URL\n"
+        if settings.dagster_postgres_url
+        else "event_log_storage:\n  module: pipelines.defs.event_log\n"
+        "  class: KeptSqliteEventLogStorage\n"
+        f"  config:\n    base_dir: {json.dumps(str(home / 'history' / 'runs'))}\n"
+    )
+    with (home / "dagster.yaml").open("a", encoding="utf-8") as handle:
+        handle.write(storage)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from data_contracts.disclosure import contract_for, load_policy
-from data_contracts.loader import Contract, load_marts
+from data_contracts.loader import load_marts
 from pipelines.defs.publication import audit_publication, current_inputs
 from pipelines.defs.resources import Writer
 from pipelines.publish.audit import AUDIT_CHECKS, Check, write_audit
 from pipelines.publish.draft import read_drafted
 from pipelines.publish.identity import make_publication_id
 from pipelines.publish.pointer import refuse_draft
-from pipelines.quality.suites import SuiteResult, compile_mart_suite, run_suite
-from pipelines.settings import Settings, now
+from pipelines.quality.suites import compile_mart_suite, run_suite
+from pipelines.settings import now
 from pipelines.store import reach
 from pipelines.warehouse.build import read_test_results
 
@@ -42,7 +41,8 @@ def mart_contracts(writer: dg.ResourceParam[Writer]) -> Iterator[dg.AssetCheckRe
     ]
     for contract in writer.marts.values():
         writer.report(f"Auditing {contract.name}")
-        found = _check_contract(writer.settings, publication_id, contract)
+        rows = read_drafted(writer.settings, publication_id, contract.name)
+        found = run_suite(contract.name, compile_mart_suite(contract), rows)
         reasons += found.failures
         errors += found.errors
         checks.append(
@@ -73,20 +73,3 @@ def mart_contracts(writer: dg.ResourceParam[Writer]) -> Iterator[dg.AssetCheckRe
         refuse_draft(writer.settings, publication_id, now(), reasons)
     elif errors:
         raise dg.Failure(f"a fault of ours, not of the data: {errors[0]}", allow_retries=False)
-
-
-def _check_contract(settings: Settings, publication_id: str, contract: Contract) -> SuiteResult:
-    """Check one mart as the data team reads it and, where it leaves, as the public does."""
-    rows = read_drafted(settings, publication_id, contract.name)
-    found = run_suite(contract.name, compile_mart_suite(contract), rows)
-    outside = contract_for(contract.name, "public")
-    if contract.name not in load_policy().marts_of("public") or outside == contract:
-        return found
-    rows = read_drafted(settings, publication_id, contract.name, "public")
-    other = run_suite(contract.name, compile_mart_suite(outside), rows)
-    return SuiteResult(
-        contract.name,
-        found.count_expectations + other.count_expectations,
-        (*found.failures, *(f"public: {text}" for text in other.failures)),
-        (*found.errors, *other.errors),
-    )

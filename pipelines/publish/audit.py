@@ -132,7 +132,23 @@ def _check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator
             elif audience == AUDIENCE:
                 yield None
             else:
+                yield _find_broken_promise(audience, mart, table)
                 yield _find_foreign_rows(audience, mart, table, allowed)
+
+
+def _find_broken_promise(audience: str, mart: str, table: pl.DataFrame) -> str | None:
+    """What the contract of an audience asks for beside the mart's own, which its suite checks:
+    keys after columns were summed over, values and codes after cells were hidden or merged."""
+    contract = contract_for(mart, audience)
+    if table.select(contract.keys).is_duplicated().any():
+        return f"{audience}/{mart}: rows are not unique by {', '.join(contract.keys)}"
+    for column in contract.columns:
+        values = table[column.name]
+        if column.is_required and values.has_nulls():
+            return f"{audience}/{mart}: {column.name} is missing"
+        if column.codes and (other := set(values.drop_nulls().unique()) - set(column.codes)):
+            return f"{audience}/{mart}: {column.name} has {min(other)}"
+    return None
 
 
 def _find_foreign_rows(

@@ -248,3 +248,18 @@ def test_kilograms_are_exact(stored: DataFolder) -> None:
     assert json.loads(json.dumps(str(kilograms))) == "12.5"
     assert describe_quarantine(store, "corrected") == []
     store.close()
+
+
+def test_the_dashboards_are_started_without_any_secret(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        "pipelines.cli._replace_process", lambda command, environment: started.append(environment)
+    )
+    for key in ("a secret of more than thirty-two characters", ""):
+        answer = folder.collecto("serve", COLLECTO_PSEUDONYM_KEY=key)
+        assert answer.status == 0, answer.err
+        given = {name for name in started[-1] if name.startswith(("COLLECTO_", "DAGSTER_"))}
+        assert given == {"COLLECTO_PUBLISHED_DIR", "COLLECTO_AUTH_MODE"}
+        assert not any("secret of more" in value for value in started[-1].values())

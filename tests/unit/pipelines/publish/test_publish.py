@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +22,7 @@ from pipelines.publish.audit import Check, read_audit, write_audit
 from pipelines.publish.draft import draft_folder, read_drafted, write_draft
 from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
 from pipelines.publish.pointer import AuditError, is_current, publish_draft, refuse_draft
-from pipelines.settings import Settings
+from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import StaleEpochError, hash_file, hold_writer_lock
 from tests.fixtures.publication import build_marts, contract_schema
 
@@ -159,6 +162,29 @@ def test_a_draft_written_twice_has_the_same_bytes(settings: Settings) -> None:
     write_draft(settings, FIRST)
     assert read_all(draft_folder(settings, FIRST)) == before
     write_draft(settings, SECOND)
+    assert read_all(draft_folder(settings, SECOND)) == before
+
+
+def test_a_draft_has_the_same_bytes_in_another_zone_language_and_number_of_threads(
+    settings: Settings,
+) -> None:
+    write_draft(settings, FIRST)
+    before = read_all(draft_folder(settings, FIRST))
+    code = (
+        "import sys; from datetime import date; from pathlib import Path;"
+        "from pipelines.publish.draft import write_draft; from pipelines.settings import Settings;"
+        "write_draft(Settings(data_dir=Path(sys.argv[1]), as_of=date(2024, 6, 26),"
+        " _env_file=None), sys.argv[2])"
+    )
+    environment = {
+        **os.environ, "TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8",
+        "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(settings.data), SECOND], env=environment,
+        cwd=PROJECT_DIR, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert read_all(draft_folder(settings, SECOND)) == before
 
 
