@@ -48,6 +48,10 @@ RANDOM_TRIES = 12
 LARGEST = 1e7
 
 
+class TablesDisagreeError(ValueError):
+    """Published tables contradict each other: a fault of ours, nothing may be published."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A cell that is not protected, and how it was found.
@@ -140,9 +144,8 @@ def attack(
             solved = _solve(system, part, policy)
             if solved is None:
                 if len(editions) == 1:
-                    raise ValueError(
-                        f"{system.names[part.hidden[0]][0].describe()}: tables disagree"
-                    )
+                    cell = system.names[part.hidden[0]][0]
+                    raise TablesDisagreeError(f"{cell.describe()}: the published tables disagree")
                 # Corrected in between: editions that disagree cannot be combined.
                 return attack(editions[-1:], policy, territories, communes, complementary, memory)
             memory[name] = solved
@@ -338,7 +341,9 @@ def _relate_measures(system: _System) -> None:
             found = [system.index.get((key.of(part), edition)) for part in parts]
             known = [part for part in found if part is not None]
             if known:
-                system.require({number: 1.0, **dict.fromkeys(known, -1.0)}, 0.0, inf)
+                # Declared numbers need not agree: given up where they do not.
+                terms = {number: 1.0, **dict.fromkeys(known, -1.0)}
+                system.require(terms, 0.0, inf, is_assumed=True)
             if whole == "people" and len(known) == len(parts) == len(BANDS):
                 terms = {number: 1.0, **dict.fromkeys(known, -1.0)}
                 system.require(terms, 0.0, 0.0, is_assumed=True)

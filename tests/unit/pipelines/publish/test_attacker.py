@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from data_contracts.disclosure import load_policy
-from pipelines.publish.attacker import Finding, attack
+from pipelines.publish.attacker import Finding, TablesDisagreeError, attack
 from pipelines.publish.people import Cells, Key, read_cells
 
 PEOPLE = load_policy().people
@@ -215,6 +215,17 @@ def test_bounds_are_those_of_trying_everything() -> None:
 
 
 def test_tables_that_disagree_are_no_answer() -> None:
-    with pytest.raises(ValueError, match="disagree"):
+    with pytest.raises(TablesDisagreeError, match="disagree"):
         find({key(): 11, commune("21231"): 40, commune("21171"): None, commune("71076"): 90,
               key(scope_kind="territory", scope_id=TERRITORY): 500})  # fmt: skip
+
+
+def test_declared_numbers_that_do_not_agree_are_no_contradiction() -> None:
+    """A partner declares more women and men than people: what remains is still tried."""
+
+    def declared(measure: str) -> Key:
+        return key(measure, family="declared")
+
+    found = find({declared("people"): 40, declared("women"): 35, declared("men"): 20,
+                  declared("people_0_3"): None})  # fmt: skip
+    assert found == []
