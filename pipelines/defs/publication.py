@@ -9,7 +9,6 @@ from data_contracts.publications import list_editions
 from pipelines.defs.resources import Writer
 from pipelines.editions import process_inbox
 from pipelines.health import find_imbalances
-from pipelines.publish.attacker import TablesDisagreeError
 from pipelines.publish.audit import AuditFinding, audit_draft, compare_with_inputs, read_earlier
 from pipelines.publish.disclosure import DisclosureError
 from pipelines.publish.draft import draft_folder, read_donations, write_draft
@@ -57,7 +56,7 @@ def publication_draft(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[
     writer.report("Writing what each audience may read")
     try:
         rows = write_draft(writer.settings, publication_id, read_earlier(writer.settings, inputs))
-    except (DisclosureError, TablesDisagreeError) as error:
+    except DisclosureError as error:
         refuse_draft(writer.settings, publication_id, now(), [str(error)])
         raise
     return dg.MaterializeResult(metadata={"publication_id": publication_id, "rows": rows})

@@ -48,10 +48,6 @@ RANDOM_TRIES = 12
 LARGEST = 1e7
 
 
-class TablesDisagreeError(ValueError):
-    """Published tables contradict each other: a fault of ours, nothing may be published."""
-
-
 @dataclass(frozen=True)
 class Finding:
     """A cell that is not protected, and how it was found.
@@ -141,14 +137,7 @@ def attack(
     for part in _split(system, hidden):
         name = _describe_part(system, part)
         if name not in memory:
-            solved = _solve(system, part, policy)
-            if solved is None:
-                if len(editions) == 1:
-                    cell = system.names[part.hidden[0]][0]
-                    raise TablesDisagreeError(f"{cell.describe()}: the published tables disagree")
-                # Corrected in between: editions that disagree cannot be combined.
-                return attack(editions[-1:], policy, territories, communes, complementary, memory)
-            memory[name] = solved
+            memory[name] = _solve(system, part, policy)
         findings += memory[name]
     unique = {(found.kind, found.key): found for found in findings}
     return [unique[name] for name in sorted(unique, key=lambda name: (name[0], *map(str, name[1])))]
@@ -183,8 +172,8 @@ def _find_shown(
             yield Finding("below_threshold", key)
             continue
         guard = cells.get(key.of(family.guard))
-        if guard == 0:  # parcels of nobody known: they are counted themselves
-            guard = cells.get(key.of(family.counts[-1]), guard)
+        if guard == 0:  # given to nobody known: what was given is counted itself
+            guard = value if is_count else cells.get(key.of(family.counts[-1]))
         if guard is None:
             yield Finding("unguarded", key)
         elif not key.is_exempt and value % policy.rounding and not is_everything(
@@ -451,36 +440,49 @@ def _split(system: _System, hidden: Collection[int]) -> list[_Part]:
     ]
 
 
-def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding] | None:
-    """Least and greatest value of each hidden cell of one part; None where no values fit."""
+def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
+    """Least and greatest value of each hidden cell of one part.
+
+    What published numbers contradict (months of a food bank that began in between, households with
+    parcels in two places, hidden cells that are not small) is given up, and nothing else.
+    """
     place = {number: at for at, number in enumerate(part.unknowns)}
     low = np.array([system.low[number] for number in part.unknowns])
     high = np.array([system.high[number] for number in part.unknowns])
     integrality = np.array([int(system.is_integer[number]) for number in part.unknowns])
+    wide = np.where(_is_hidden(system, part), LARGEST, high)
     assumed = set(system.assumed)
 
-    def constrain(with_assumed: bool) -> list[LinearConstraint]:
-        data, indices, starts, lower, upper = [], [], [0], [], []
-        for at in part.rows:
-            if at in assumed and not with_assumed:
-                continue
-            terms, least, greatest = system.rows[at]
-            known = sum(
-                factor * system.low[number]
-                for number, factor in terms.items()
-                if number not in place
-            )
-            for number, factor in terms.items():
-                if number in place:
-                    data.append(factor)
-                    indices.append(place[number])
-            starts.append(len(data))
-            lower.append(least - known)
-            upper.append(greatest - known)
+    def read_row(at: int) -> tuple[dict[int, float], float, float]:
+        terms, least, greatest = system.rows[at]
+        known = sum(
+            factor * system.low[number] for number, factor in terms.items() if number not in place
+        )
+        free = {place[number]: factor for number, factor in terms.items() if number in place}
+        return free, least - known, greatest - known
+
+    def constrain(rows: list[int], slack: dict[int, int]) -> list[LinearConstraint]:
+        """`slack`: unknowns by which a row may be missed."""
+        data: list[float] = []
+        indices: list[int] = []
+        starts, lower, upper = [0], [], []
+        for at in rows:
+            free, least, greatest = read_row(at)
+            for sign, limit in ((1.0, least), (-1.0, -greatest)):
+                if limit == -inf:
+                    continue
+                terms = {number: sign * factor for number, factor in free.items()}
+                if at in slack:
+                    terms[slack[at]] = 1.0
+                indices += terms.keys()
+                data += terms.values()
+                starts.append(len(data))
+                lower.append(limit - 1e-6)
+                upper.append(inf)
         if not lower:
             return []
-        matrix = csr_array((data, indices, starts), shape=(len(lower), len(place)))
-        return [LinearConstraint(matrix, np.array(lower) - 1e-6, np.array(upper) + 1e-6)]
+        shape = (len(lower), len(place) + len(slack))
+        return [LinearConstraint(csr_array((data, indices, starts), shape=shape), lower, upper)]
 
     def optimise(
         objective: np.ndarray, constraints: list[LinearConstraint], largest: np.ndarray
@@ -493,16 +495,43 @@ def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding] 
         )
         return answer.x if answer.status == 0 else None
 
-    # What is assumed (small cells, nobody in two places) is given up where nothing fits it.
-    wide = np.where(high > low, np.maximum(high, np.where(_is_hidden(system, part), LARGEST, high)),
-                    high)  # fmt: skip
-    for with_assumed, largest in ((True, high), (False, high), (True, wide), (False, wide)):
-        constraints = constrain(with_assumed)
-        start = optimise(np.zeros(len(place)), constraints, largest)
-        if start is not None:
-            break
-    else:
-        return None
+    def drop_contradicted(rows: list[int], elastic: list[int]) -> list[int]:
+        """Rows without those that have to be missed, as little as possible altogether."""
+        slack = {at: len(place) + number for number, at in enumerate(elastic)}
+        objective = np.zeros(len(place) + len(slack))
+        objective[len(place) :] = 1.0
+        answer = milp(
+            objective,
+            constraints=constrain(rows, slack),
+            bounds=Bounds(
+                np.concatenate([low, np.zeros(len(slack))]),
+                np.concatenate([high, np.full(len(slack), inf)]),
+            ),
+            integrality=np.concatenate([integrality, np.zeros(len(slack))]),
+        )
+        if answer.status != 0:
+            return rows
+        missed = {at for at, number in slack.items() if answer.x[number] > 1e-5}
+        return [at for at in rows if at not in missed]
+
+    nothing = np.zeros(len(place))
+    rows, largest = part.rows, high
+    constraints = constrain(rows, {})
+    start = optimise(nothing, constraints, largest)
+    if start is None:
+        rows = drop_contradicted(part.rows, [at for at in part.rows if at in assumed])
+        constraints = constrain(rows, {})
+        start = optimise(nothing, constraints, largest)
+    if start is None:
+        constraints, largest = constrain(part.rows, {}), wide
+        start = optimise(nothing, constraints, largest)
+    if start is None:
+        largest = high
+        rows = drop_contradicted(part.rows, part.rows)
+        constraints = constrain(rows, {})
+        start = optimise(nothing, constraints, largest)
+    if start is None:
+        raise ArithmeticError(f"{system.names[part.hidden[0]][0].describe()}: cannot be solved")
     least, greatest = start.copy(), start.copy()
     random = np.random.default_rng(len(place))
     wanted = np.array([place[number] for number in part.hidden])

@@ -80,11 +80,13 @@ Margin = tuple[str, str, date, str]
 @dataclass
 class Decisions:
     """How each cell of people is shown: exact, rounded or hidden; `withdrawn`: tables' margins
-    (food bank, period, column of places) that are not shown at all."""
+    (food bank, period, column of places) that are not shown at all; `unclaimed`: cells that are not
+    even said to be hidden, the last resort."""
 
     truth: Cells
     shown: Cells = field(default_factory=dict)
     withdrawn: set[Margin] = field(default_factory=set)
+    unclaimed: set[Key] = field(default_factory=set)
 
     @cached_property
     def _by_start(self) -> dict[tuple[Any, ...], Key]:
@@ -101,6 +103,12 @@ class Decisions:
             other = key.of(measure)
             if other in self.shown:
                 self.shown[other] = None
+
+    def withdraw(self, key: Key) -> None:
+        """Show nothing of a cell, also not that it is hidden."""
+        self.hide(key)
+        measures = FAMILIES[key.family].measures if key.is_guard else (key.measure,)
+        self.unclaimed |= {key.of(measure) for measure in measures}
 
     def is_hidden(self, key: Key) -> bool:
         return key in self.shown and self.shown[key] is None and self.truth[key] is not None
@@ -205,10 +213,14 @@ def decide_people(
             decisions.shown[key] = round_people(value, people, is_amount=is_amount)
     for key, value in truth.items():
         family = FAMILIES[key.family]
-        if value and value < people.threshold and key.measure in family.counts:
+        if (value and value < people.threshold and key.measure in family.counts) or (
+            # given to nobody known: what was given is counted itself
+            value
+            and key.measure in family.amounts
+            and not truth.get(key.of(family.guard))
+            and (truth.get(key.of(family.counts[-1])) or 0) < people.threshold
+        ):
             decisions.hide(key)
-            if key.measure == family.counts[-1] and not truth.get(key.of(family.guard)):
-                decisions.hide(key.of(family.guard))
     for key, value in list(decisions.shown.items()):
         # rounded to its whole food bank, it would say that nobody lives elsewhere
         if value != truth[key] and is_everything(key, {**truth, key: value}, members):
@@ -228,10 +240,12 @@ def decide_people(
         findings = [finding for finding in findings if finding.kind == "too_few_values"]
         if not findings:
             return decisions
-        for companion in dict.fromkeys(
-            _find_companion(found, decisions, members) for found in findings
-        ):
-            _apply(companion, decisions, findings)
+        companions = {found.key: _find_companion(found, decisions, members) for found in findings}
+        for key, companion in companions.items():
+            if companion is None:
+                decisions.withdraw(key._replace(area=WHOLE) if key.area == "elsewhere" else key)
+            else:
+                _apply(companion, decisions)
     raise DisclosureError(f"{findings[0].describe()}; nothing more can be hidden around it")
 
 
@@ -241,7 +255,7 @@ def _published(decisions: Decisions) -> Cells:
         key: value
         for key, value in decisions.shown.items()
         if value is not None or decisions.truth[key] is not None
-        if _margin(key) not in decisions.withdrawn
+        if _margin(key) not in decisions.withdrawn and key not in decisions.unclaimed
     }
 
 
@@ -256,51 +270,66 @@ _KINDS = ("month", "quarter", "year_to_date", "year")
 
 def _find_companion(
     found: Finding, decisions: Decisions, members: Mapping[str, Sequence[str]]
-) -> Key | Margin:
+) -> Key | Margin | None:
     """What to hide next so that a cell cannot be found again: the least that is still shown.
 
     First its like (other communes, other periods of the year), then the table of communes, at last
-    the figure of the whole food bank.
+    the figures of the territory, the network and the whole food bank; None where nothing is left.
     """
     key = found.key
     if key.area == "elsewhere" and decisions.shown.get(key._replace(area=WHOLE)):
         return key._replace(area=WHOLE)
+    # At last all that a count of people protects: other measures bound this one.
+    for measure in dict.fromkeys((key.measure, FAMILIES[key.family].guard)):
+        if (companion := _find_shown(key, measure, decisions, members)) is not None:
+            return companion
+    return None
+
+
+def _find_shown(
+    key: Key, measure: str, decisions: Decisions, members: Mapping[str, Sequence[str]]
+) -> Key | Margin | None:
+    """The least cell of a measure that is still shown and bounds a cell of the same year."""
     banks = members.get(key.scope_id, ()) if key.scope_kind == "territory" else (key.scope_id,)
     column = key.area.partition("=")[0] if key.area not in (WHOLE, "elsewhere") else ""
-    like: list[tuple[Any, ...]] = []
-    parts: list[tuple[Any, ...]] = []
-    wholes: list[tuple[Any, ...]] = []
+    # in this order: its like, communes, what it is a part of, its food banks
+    found: dict[str, list[tuple[Any, ...]]] = {n: [] for n in ("like", "parts", "totals", "banks")}
     for other, value in decisions.shown.items():
-        if not value or other.measure != key.measure or other.family != key.family:
-            continue
         is_same_year = other.period_start.year == key.period_start.year
+        if value is None or (other.measure, other.family) != (measure, key.family):
+            continue
+        # Nobody is no small count, but no euro in a year says what its hidden months were.
+        if not is_same_year or (not value and measure not in FAMILIES[key.family].amounts):
+            continue
         name = (_KINDS.index(other.period_kind), value, other.period_start, other.area)
-        if other.area == WHOLE:
-            if other[:2] == key[:2] and not column and is_same_year:
-                like.append((*name, other))
-            elif other.scope_kind == "food_bank" and other.scope_id in banks and is_same_year:
-                wholes.append((*name, other))
-        elif other.scope_id in banks and _margin(other) not in decisions.withdrawn:
-            if other[3:6] == key[3:6] and other.area.partition("=")[0] == column:
-                like.append((*name, other))
-            elif is_same_year:
-                parts.append((*name, other))
-    if like:
-        return min(like)[-1]  # type: ignore[no-any-return]
+        if other.area != WHOLE:
+            if other.scope_id in banks and _margin(other) not in decisions.withdrawn:
+                is_like = other[3:6] == key[3:6] and other.area.partition("=")[0] == column
+                found["like" if is_like else "parts"].append((*name, other))
+        elif other[:2] == key[:2]:
+            found["banks" if column else "like"].append((*name, other))
+        elif other.scope_kind == "food_bank":
+            if other.scope_id in banks:
+                found["banks"].append((*name, other))
+        elif other.scope_kind == "network" or key.scope_id in members.get(other.scope_id, ()):
+            found["totals"].append((*name, other))
+    if found["like"]:
+        return min(found["like"])[-1]  # type: ignore[no-any-return]
     if column and _margin(key) not in decisions.withdrawn:
         return _margin(key)
-    if parts:
-        return _margin(min(parts)[-1])
-    if wholes:
-        return min(wholes)[-1]  # type: ignore[no-any-return]
-    raise DisclosureError(f"{found.describe()}; nothing more can be hidden around it")
+    if found["parts"]:
+        return _margin(min(found["parts"])[-1])
+    for name_ in ("totals", "banks"):
+        if found[name_]:
+            return min(found[name_])[-1]  # type: ignore[no-any-return]
+    return None
 
 
 def _margin(key: Key) -> Margin:
     return (key.scope_id, key.period_kind, key.period_start, key.area.partition("=")[0])
 
 
-def _apply(companion: Key | Margin, decisions: Decisions, findings: list[Finding]) -> None:
+def _apply(companion: Key | Margin, decisions: Decisions) -> None:
     if isinstance(companion, Key):
         decisions.hide(companion)
         if companion.scope_kind == "food_bank" and companion.area == WHOLE:
@@ -328,7 +357,8 @@ def _show_people(mart: str, table: pl.DataFrame, decisions: Decisions) -> pl.Dat
                 area = f"{place}={row[place]}" if place else WHOLE
                 key = decisions.find(row["food_bank_id"], area, kind, row[start], family, measure)
                 row[measure] = decisions.shown[key]
-                row[SUPPRESSED] = row[SUPPRESSED] or row[measure] is None
+                is_claimed = row[measure] is None and key not in decisions.unclaimed
+                row[SUPPRESSED] = row[SUPPRESSED] or is_claimed
         rows.append(row)
     schema = {**table.schema, SUPPRESSED: pl.Boolean()}
     return pl.DataFrame(
@@ -391,6 +421,7 @@ def _show_people_indicator(row: dict[str, Any], decisions: Decisions, policy: Po
         key = Key(*place, *period, family, measure)
         if decisions.is_hidden(key):
             _suppress(row)
+            row[SUPPRESSED] = key not in decisions.unclaimed
         elif (value := decisions.shown.get(key)) is not None and value != decisions.truth[key]:
             row.update(value=value / factor, numerator=None, low=None, high=None)
     elif code in RATES:
