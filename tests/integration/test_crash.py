@@ -131,14 +131,8 @@ def undisturbed(build_once: BuildOnce, small_world: Callable[[DataFolder], None]
     return build_once("undisturbed", fill)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param(point, marks=() if point == "include.built" else pytest.mark.sweep)
-        for point in POINTS
-    ],
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_of_a_refresh_the_publication_is_the_same(
     published_petite: DataFolder, undisturbed: DataFolder, tmp_path: Path, point: str
 ) -> None:
