@@ -107,8 +107,11 @@ class Decisions:
     def withdraw(self, key: Key) -> None:
         """Show nothing of a cell, also not that it is hidden."""
         self.hide(key)
-        measures = FAMILIES[key.family].measures if key.is_guard else (key.measure,)
-        self.unclaimed |= {key.of(measure) for measure in measures}
+        self.unclaimed.add(key.of(""))
+
+    def is_claimed(self, key: Key) -> bool:
+        """Whether a hidden cell is said to be hidden; a row says it of all its measures."""
+        return key.of("") not in self.unclaimed
 
     def is_hidden(self, key: Key) -> bool:
         return key in self.shown and self.shown[key] is None and self.truth[key] is not None
@@ -255,7 +258,8 @@ def _published(decisions: Decisions) -> Cells:
         key: value
         for key, value in decisions.shown.items()
         if value is not None or decisions.truth[key] is not None
-        if _margin(key) not in decisions.withdrawn and key not in decisions.unclaimed
+        if _margin(key) not in decisions.withdrawn
+        and (value is not None or decisions.is_claimed(key))
     }
 
 
@@ -357,7 +361,7 @@ def _show_people(mart: str, table: pl.DataFrame, decisions: Decisions) -> pl.Dat
                 area = f"{place}={row[place]}" if place else WHOLE
                 key = decisions.find(row["food_bank_id"], area, kind, row[start], family, measure)
                 row[measure] = decisions.shown[key]
-                is_claimed = row[measure] is None and key not in decisions.unclaimed
+                is_claimed = row[measure] is None and decisions.is_claimed(key)
                 row[SUPPRESSED] = row[SUPPRESSED] or is_claimed
         rows.append(row)
     schema = {**table.schema, SUPPRESSED: pl.Boolean()}
@@ -421,7 +425,7 @@ def _show_people_indicator(row: dict[str, Any], decisions: Decisions, policy: Po
         key = Key(*place, *period, family, measure)
         if decisions.is_hidden(key):
             _suppress(row)
-            row[SUPPRESSED] = key not in decisions.unclaimed
+            row[SUPPRESSED] = decisions.is_claimed(key)
         elif (value := decisions.shown.get(key)) is not None and value != decisions.truth[key]:
             row.update(value=value / factor, numerator=None, low=None, high=None)
     elif code in RATES:
