@@ -317,15 +317,20 @@ def _find_shown(
                 found["banks"].append((*name, other))
         elif other.scope_kind == "network" or key.scope_id in members.get(other.scope_id, ()):
             found["totals"].append((*name, other))
+
+    def take(name: str) -> Key:
+        least: Key = min(found[name])[-1]
+        return least
+
     if found["like"]:
-        return min(found["like"])[-1]  # type: ignore[no-any-return]
+        return take("like")
     if column and _margin(key) not in decisions.withdrawn:
         return _margin(key)
     if found["parts"]:
-        return _margin(min(found["parts"])[-1])
-    for name_ in ("totals", "banks"):
-        if found[name_]:
-            return min(found[name_])[-1]  # type: ignore[no-any-return]
+        return _margin(take("parts"))
+    for kind in ("totals", "banks"):
+        if found[kind]:
+            return take(kind)
     return None
 
 
@@ -460,8 +465,7 @@ def _round_part(value: Decimal, code: str, name: str, policy: Policy) -> Decimal
 
 def _divide(row: dict[str, Any], numerator: Decimal | None, denominator: Decimal | None) -> None:
     row.update(numerator=numerator, denominator=denominator, low=None, high=None)
-    is_known = numerator is not None and denominator
-    row["value"] = numerator / denominator if is_known else None  # type: ignore[operator]
+    row["value"] = numerator / denominator if numerator is not None and denominator else None
 
 
 def _find_hidden_parcels(decisions: Decisions) -> set[tuple[str, str, str, date]]:
