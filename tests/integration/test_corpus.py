@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.fixtures.corpus import TRUTH, CorpusFile, make_corpus
 from tests.fixtures.intake import Intake
@@ -13,9 +16,22 @@ CORPUS = make_corpus()
 
 
 @pytest.fixture(scope="module")
-def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """By file: its delivery, its accepted rows, its rows held back. All in one refresh."""
-    intake = Intake(tmp_path_factory.mktemp("corpus"))
+def taken(shared_between_workers: Path) -> dict[str, dict[str, Any]]:
+    """By file: its delivery, its accepted rows, its rows held back. All in one refresh.
+
+    One worker takes them for all.
+    """
+    kept = shared_between_workers / "corpus.pickle"
+    with FileLock(shared_between_workers / "corpus.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(take_corpus(shared_between_workers / "corpus")))
+    found: dict[str, dict[str, Any]] = pickle.loads(kept.read_bytes())
+    return found
+
+
+def take_corpus(folder: Path) -> dict[str, dict[str, Any]]:
+    folder.mkdir()
+    intake = Intake(folder)
     for file in CORPUS:
         intake.deliver(f"receipts/{file.name}", file.content)
     deliveries = intake.take()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import polars as pl
 import pytest
 
 from data_contracts.publications import open_current
-from tests.conftest import BuildOnce, DataFolder
+from tests.conftest import DataFolder
 
 World = Callable[[DataFolder], None]
 
@@ -46,94 +45,6 @@ def test_a_record_never_supplied_is_no_zero(petite: DataFolder) -> None:
     supplied = open_current(petite.path / "published").read("mart_supplied_records")
     absent = supplied.filter(~pl.col("is_supplied"))["record"].to_list()
     assert "parcels" in absent and "receipts" not in absent
-
-
-RECEIPTS = "receipt_id,line_no,received_at,site_id,supplier_id,channel,product_code,quantity,unit"
-REMOVALS = (
-    "removal_id,line_no,removed_at,site_id,product_code,weight_kg,reason,destination\n"
-    "E1,1,2024-06-04T10:00:00,S1,POM,2,sorting,composting\n"
-)
-CORRECTED = "R9,1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,{},kg,{}\n"
-
-
-def deliver_a_mixed_morning(folder: DataFolder) -> None:
-    """Three bad rows among ten, a picture, people, rows of others, a new food bank beside it."""
-    good = [
-        f"G{number},1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,1,kg\n" for number in range(7)
-    ]
-    bad = [
-        "B1,1,2024-06-04T08:00:00,S1,D1,retail_pickup,POM,-2,kg\n",
-        "B2,1,2024-06-31T08:00:00,S1,D1,cadeau,POM,2,kg\n",
-        "B3,1,2024-06-04T08:00:00,S1,D1,retail_pickup,,2,carton\n",
-    ]
-    rows = [*good[:3], bad[0], *good[3:5], bad[1], *good[5:], bad[2]]
-    folder.deliver("petite/receipts/juin.csv", RECEIPTS + "\n" + "".join(rows))
-    folder.deliver(
-        "petite/receipts/a.csv",
-        RECEIPTS + ",updated_at\n" + CORRECTED.format("9..4", "2024-06-05T09:00:00"),
-    )
-    folder.deliver("petite/receipts/photo.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00")
-    folder.deliver(
-        "petite/deliveries/juin.csv",
-        "delivery_id,line_no,delivered_at,site_id,partner_id,mode,product_code,weight_kg\n"
-        "L9,1,2024-06-04T10:00:00,S1,P1,delivered,POM,5\n",
-    )
-    row = "C{0},1,2024-06-03T09:00:00,2024-06-04T09:00:00,S1,{1},3,1,RIZ,{2},Durand,0380112233\n"
-    parcels = [row.format(1, "FOYER-SECRET-7", "2.5"), row.format(2, "FOYER-SECRET-8", "lourd")]
-    parcels.append("C3,1,2024-06-03T09:00:00,Durand FOYER-SECRET-9,S1,3,1,RIZ,2\n")
-    folder.deliver(
-        "petite/parcels/colis.csv",
-        "parcel_id,line_no,requested_at,handed_over_at,site_id,household_id,household_size,"
-        "children,product_code,weight_kg,nom,telephone\n" + "".join(parcels),
-    )
-    folder.deliver(
-        "petite/orders/orders.csv",
-        "food_bank_id,order_id,line_no,ordered_at,wanted_on,site_id,partner_id,status,"
-        "product_code,ordered_kg\n"
-        "grande,O1,1,2024-06-04T09:00:00,2024-06-05,S1,P1,open,POM,5\n",
-    )
-    folder.deliver("petite/sorties/juin.csv", REMOVALS)
-    for name in ("food_banks", "sites", "suppliers", "products", "receipts"):
-        text = (folder.landing / f"petite/{name}/{name}.csv").read_text(encoding="utf-8")
-        folder.deliver(f"autre/{name}/{name}.csv", text.replace("petite", "autre"))
-
-
-@pytest.fixture(scope="session")
-def morning(build_once: BuildOnce, published_petite: DataFolder) -> DataFolder:
-    """The small food bank after a morning of good and bad files. Tests do not write into it."""
-
-    def fill(folder: DataFolder) -> None:
-        shutil.copytree(published_petite.path, folder.path, dirs_exist_ok=True)
-        deliver_a_mixed_morning(folder)
-        answer = folder.collecto("refresh", "--json")
-        assert answer.status == 3, answer.err
-        (folder.path / "answer.json").write_text(answer.out, encoding="utf-8")
-
-    return build_once("morning", fill)
-
-
-@pytest.fixture(scope="session")
-def next_morning(build_once: BuildOnce, morning: DataFolder) -> DataFolder:
-    """The same, once what was wrong came again. Tests do not write into it."""
-
-    def fill(folder: DataFolder) -> None:
-        shutil.copytree(morning.path, folder.path, dirs_exist_ok=True)
-        folder.deliver(
-            "petite/receipts/b.csv",
-            RECEIPTS + ",updated_at\n" + CORRECTED.format("9.4", "2024-06-06T09:00:00"),
-        )
-        folder.deliver("petite/removals/juin.csv", REMOVALS)
-        folder.deliver(
-            "autre/receipts/correction.csv",
-            RECEIPTS + ",updated_at,is_deleted\n"
-            "R1,1,2024-06-03T09:00:00,S1,D1,retail_pickup,POM,30,kg,2024-06-11T08:00:00,\n"
-            "R2,1,2024-05-07T09:00:00,S1,D2,farm,POM,50,kg,2024-06-11T08:00:00,true\n"
-            "R1,2,2024-05-06T09:00:00,S1,D1,retail_pickup,RIZ,7,kg,,\n",
-        )
-        answer = folder.collecto("refresh")
-        assert answer.status == 0, answer.err
-
-    return build_once("next_morning", fill)
 
 
 def test_three_bad_rows_of_ten_leave_seven_published(morning: DataFolder) -> None:

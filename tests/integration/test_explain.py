@@ -53,24 +53,17 @@ def test_a_share_is_walked_on_both_sides(published_petite: DataFolder) -> None:
 
 
 def test_a_correction_moves_kilograms_to_its_own_file(
-    published_petite: DataFolder, tmp_path: Path
+    morning: DataFolder, next_morning: DataFolder
 ) -> None:
-    folder = published_petite.copy_to(tmp_path / "data")
-    folder.deliver(
-        "petite/receipts/correction.csv",
-        "receipt_id,line_no,received_at,site_id,supplier_id,channel,product_code,quantity,unit,"
-        "updated_at\n"
-        "R1,1,2024-05-16T09:00:00,S1,D1,retail_pickup,POM,30,kg,2024-06-11T08:00:00\n",
-    )
-    before = kilograms(explain(folder, "tonnes_received", "2024-05"))
-    assert folder.collecto("refresh").status == 0
-    entry = explain(folder, "tonnes_received", "2024-05")
+    # R1 of 30 kg moves to June, R2 is deleted, a line of 7 kg is new
+    bank = ("--food-bank", "autre")
+    before = kilograms(explain(morning, "tonnes_received", "2024-05", *bank))
     assert before == {"receipts/receipts.csv": (3, Decimal(160))}
-    assert kilograms(entry) == {
-        "receipts/correction.csv": (1, Decimal(30)),
-        "receipts/receipts.csv": (2, Decimal(70)),
-    }
-    assert entry["explain"]["levels"][0]["agrees"]
+    may = explain(next_morning, "tonnes_received", "2024-05", *bank)
+    assert kilograms(may) == {"receipts/correction.csv": (1, Decimal(7))}
+    june = explain(next_morning, "tonnes_received", "2024-06", *bank)
+    assert kilograms(june) == {"receipts/correction.csv": (1, Decimal(30))}
+    assert all(entry["explain"]["levels"][0]["agrees"] for entry in (may, june))
 
 
 def test_files_that_were_changed_no_longer_add_up(

@@ -49,7 +49,7 @@ def check(folder: DataFolder) -> int:
     return mart.height
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_demonstration_is_what_the_oracle_computes(demonstration: DataFolder) -> None:
     assert check(demonstration) > 10_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def greedy(job: StagingJob) -> StagedFile:
 
 
 def broken(job: StagingJob) -> StagedFile:
+    faulthandler.disable()
     os.abort()
 
 
