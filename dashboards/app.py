@@ -6,18 +6,28 @@ server around it in `server.py`. `CURRENT` is resolved once a run and kept for t
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from functools import partial
 from html import escape
 from urllib.parse import urlsplit
 
+import polars as pl
 import streamlit as st
 
-from dashboards.blocks import show_html, write_notice
+from dashboards.access import (
+    DATA_PAGES,
+    FOOD_BANK_PAGES,
+    TERRITORY_PAGES,
+    ForbiddenError,
+    Principal,
+    read_local_principal,
+)
+from dashboards.blocks import show_html, write_message, write_notice
 from dashboards.figure_models import read_provenance
 from dashboards.filters import (
     Choices,
     Filters,
-    FoodBank,
     IgnoredValue,
     label_choice,
     order_choices,
@@ -27,22 +37,27 @@ from dashboards.filters import (
 )
 from dashboards.language import LANGUAGES, Words, read_words
 from dashboards.language.formats import write_date
-from dashboards.published import is_stale, open_asked, published_dir, read_choices
+from dashboards.pages import PAGES
+from dashboards.published import (
+    Opened,
+    find_latest_edition,
+    is_stale,
+    list_edition_territories,
+    open_asked,
+    published_dir,
+    read_choices,
+    write_edition_code,
+)
 from dashboards.theme import style_sheet
 from dashboards.views.context import Context
-from dashboards.views.essentiel import show_essentiel
-from dashboards.views.mise_a_disposition import show_mise_a_disposition
+from dashboards.views.page import show_page
 from data_contracts.publications import (
+    NoEditionError,
     NoPublicationError,
-    Publication,
     PublicationError,
     read_refusal,
 )
 
-PAGES = (
-    ("essentiel", "", show_essentiel),
-    ("disposition", "mise-a-disposition", show_mise_a_disposition),
-)
 ADDRESS = "address"
 PATH = "path"
 
@@ -54,8 +69,16 @@ def run() -> None:
     words = read_words(read_language(parameters))
     st.set_page_config(page_title=words("site.name"), layout="wide")
     show_html(style_sheet())
+    principal = read_local_principal()
     try:
-        publication, is_archive = open_asked(parameters)
+        opened = open_asked(parameters, principal)
+        choices = read_choices(opened.source)
+    except ForbiddenError:
+        _show_message(words, "forbidden", {})
+        return
+    except NoEditionError:
+        _show_message(words, "no_edition", {})
+        return
     except NoPublicationError:
         _show_message(words, "no_publication", {})
         return
@@ -65,7 +88,10 @@ def run() -> None:
         else:
             _show_message(words, "unreadable", {})
         return
-    choices = read_choices(publication)
+    except (KeyError, pl.exceptions.PolarsError):
+        # A publication of another version of the contracts holds other columns.
+        _show_message(words, "other_version", {})
+        return
     if not choices.food_banks:
         _show_message(words, "empty", {})
         return
@@ -73,28 +99,40 @@ def run() -> None:
     st.session_state[ADDRESS] = dict(parameters)
     bank = filters.food_bank
     context = Context(
-        publication,
+        opened,
         filters,
         words,
-        read_provenance(publication, bank.name, bank.data_date),
+        read_provenance(opened.publication, bank.name, bank.data_date),
     )
+    entries = [PAGES[code] for code in principal.pages]
     pages = [
         st.Page(
-            partial(show, context),
-            title=words(f"{name}.title"),
-            url_path=path or name,
-            default=not path,
+            partial(_show_page, context, entry.code),
+            title=words(f"{entry.code}.title"),
+            url_path=entry.code,
+            default=entry.path == "/",
         )
-        for name, path, show in PAGES
+        for entry in entries
     ]
-    page = st.navigation(pages, position="top")
+    page = st.navigation(pages, position="hidden")
     st.set_page_config(page_title=f"{page.title} · {words('site.name')}")
-    path = "/" if page.url_path in ("", "essentiel") else f"/{page.url_path}"
-    _show_masthead(words, filters, path)
-    _show_notices(words, publication, filters, is_archive, ignored)
-    _show_filters(words, choices, filters)
+    path = f"/{page.url_path}" if page.url_path and page.url_path != "essentiel" else "/"
+    _show_masthead(words, filters, path, principal)
+    _show_notices(context, ignored)
+    _show_filters(context, choices)
     page.run()
-    _show_footer(words, filters)
+    _show_footer(words, filters, principal)
+
+
+def _show_page(context: Context, code: str) -> None:
+    """A page; what it cannot read is said on the page, and the others still open."""
+    try:
+        show_page(context, code)
+    except PublicationError:
+        show_html(write_message(context.words, "unreadable", {}))
+    except (KeyError, pl.exceptions.PolarsError):
+        logging.getLogger(__name__).exception("page %s cannot be shown", code)
+        show_html(write_message(context.words, "other_version", {}))
 
 
 def _restore_address() -> None:
@@ -109,38 +147,50 @@ def _restore_address() -> None:
         st.query_params.from_dict(st.session_state[ADDRESS])
 
 
-def _show_masthead(words: Words, filters: Filters, path: str) -> None:
+def _show_masthead(words: Words, filters: Filters, path: str, principal: Principal) -> None:
+    """The name of the site, the place, the other language, and the menu by the reader's task."""
     other = next(language for language in LANGUAGES if language != words.language)
     query = escape(write_query(filters, lang=other))
-    same = escape(write_query(filters))
-    links = "".join(
-        f'<a href="/{page_path}?{same}"'
-        + (' aria-current="page"' if f"/{page_path}" == path else "")
-        + f">{escape(words(f'{name}.title'))}</a>"
-        for name, page_path, _ in PAGES
-    )
+    shared = escape(write_query(replace(filters, options=())))
+    groups = []
+    for group, codes in (
+        ("territory", TERRITORY_PAGES), ("food_bank", FOOD_BANK_PAGES), ("data", DATA_PAGES),
+    ):  # fmt: skip
+        links = "".join(
+            f'<li><a href="{PAGES[code].path}?{shared}"'
+            + (' aria-current="page"' if PAGES[code].path == path else "")
+            + f">{escape(words(f'{code}.title'))}</a></li>"
+            for code in codes
+            if principal.may_open(code)
+        )
+        if links:
+            label = escape(words(f"menu.{group}"))
+            groups.append(f'<div><p class="menu-group">{label}</p><ul>{links}</ul></div>')
     place = f" · {filters.territory_name}" if filters.territory_name else ""
+    current = next((code for code in principal.pages if PAGES[code].path == path), "essentiel")
+    menu = "".join(groups)
     show_html(
         '<div class="masthead"><div><p class="wordmark">'
         f"{escape(words('site.name'))}</p>"
         f'<p class="place">{escape(filters.food_bank.name)}{escape(place)}</p></div>'
         f'<a class="language" lang="{other}" hreflang="{other}" href="{path}?{query}">'
         f"{escape(read_words(other)('language.name'))}</a></div>"
-        f'<nav class="menu" aria-label="{escape(words("site.menu"))}">{links}</nav>'
+        f'<nav class="menu" aria-label="{escape(words("site.menu"))}">'
+        f'<details class="menu-narrow"><summary>{escape(words("site.menu"))} · '
+        f"{escape(words(f'{current}.title'))}</summary>{menu}</details>"
+        f'<div class="menu-wide">{menu}</div></nav>'
     )
 
 
-def _show_notices(
-    words: Words,
-    publication: Publication,
-    filters: Filters,
-    is_archive: bool,
-    ignored: tuple[IgnoredValue, ...],
-) -> None:
+def _show_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> None:
+    words, filters, opened = context.words, context.filters, context.opened
+    publication = opened.publication
     notices = []
     if filters.food_bank.is_demonstration:
         notices.append(_write_demonstration(words))
-    if is_archive:
+    if publication.edition is not None:
+        notices.append(_write_edition(words, opened))
+    elif opened.is_archive:
         notices.append(
             write_notice("archive", words("notice.archive.title"), words("notice.archive"))
         )
@@ -149,9 +199,18 @@ def _show_notices(
         notices.append(
             write_notice("stale", words("notice.stale.title"), words("notice.stale", date=day))
         )
-    if not is_archive and _is_refused():
+    if not opened.is_archive and not opened.principal.reads_editions_only and _is_refused():
         notices.append(
             write_notice("refused", words("notice.refused.title"), words("notice.refused"))
+        )
+    passed, total = context.provenance.passed_checks, context.provenance.all_checks
+    if passed is not None and total is not None and passed < total:
+        notices.append(
+            write_notice(
+                "warning",
+                words("notice.warning.title"),
+                words("notice.warning", count=total - passed),
+            )
         )
     for value in ignored:
         notices.append(
@@ -170,6 +229,30 @@ def _show_notices(
         show_html("".join(notices))
 
 
+def _write_edition(words: Words, opened: Opened) -> str:
+    """Which edition is read, who approved it, and whether a later one corrects it."""
+    edition = opened.publication.edition
+    assert edition is not None
+    signers = ", ".join(str(approval["by"]) for approval in edition.approvals)
+    text = words(
+        "notice.edition", date=write_date(words, edition.end), signers=signers or words("unsigned")
+    )
+    title = words("notice.edition.title", number=edition.number)
+    if edition.replaces is not None:
+        text += " " + words("notice.edition.corrects", number=edition.replaces,
+                            reason=edition.reason or "")  # fmt: skip
+    if opened.corrected_by is not None:
+        correction = opened.corrected_by
+        return write_notice(
+            "corrected",
+            words("notice.corrected.title", number=edition.number),
+            words(
+                "notice.corrected", number=correction.number, reason=correction.reason or "",
+            ),
+        )  # fmt: skip
+    return write_notice("archive" if opened.is_archive else "edition", title, text)
+
+
 def _is_refused() -> bool:
     """Whether the last refresh was refused; a status that cannot be read is for `doctor`."""
     try:
@@ -178,8 +261,9 @@ def _is_refused() -> bool:
         return False
 
 
-def _show_filters(words: Words, choices: Choices, filters: Filters) -> None:
+def _show_filters(context: Context, choices: Choices) -> None:
     """The widgets, set to what the address says; a choice writes the address."""
+    words, filters = context.words, context.filters
     bank_id = filters.food_bank.food_bank_id
     periods = {period.code: period for period in order_choices(choices.periods[bank_id])}
     periods.setdefault(filters.period.code, filters.period)
@@ -194,11 +278,16 @@ def _show_filters(words: Words, choices: Choices, filters: Filters) -> None:
         if len(choices.food_banks) > 1:
             names = {bank.food_bank_id: bank.name for bank in choices.food_banks}
             _select(words, "food_bank", tuple(names), bank_id, names)
-        if len(filters.food_bank.territory_codes) > 1 and filters.territory_code:
+        principal = context.opened.principal
+        territories = list_edition_territories() if principal.role == "public" else []
+        if len(territories) > 1 and filters.territory_code:
+            labels = {code: choices.territories.get(code, code) for code in territories}
+            _select(words, "territory", tuple(territories), filters.territory_code, labels)
+        elif len(filters.food_bank.territory_codes) > 1 and filters.territory_code:
             codes = filters.food_bank.territory_codes
             labels = {code: choices.territories.get(code, code) for code in codes}
             _select(words, "territory", codes, filters.territory_code, labels)
-        _show_data_date(words, filters.food_bank)
+        _show_status(context)
 
 
 def _select(
@@ -211,8 +300,10 @@ def _select(
 
     def write_address() -> None:
         st.query_params[name] = st.session_state[key]
-        if name == "food_bank":
-            st.query_params.pop("territory", None)
+        for other in {"food_bank": ("territory",), "territory": ("food_bank", "edition")}.get(
+            name, ()
+        ):
+            st.query_params.pop(other, None)
 
     st.selectbox(
         words(f"filter.{name}"),
@@ -224,17 +315,44 @@ def _select(
     )
 
 
-def _show_data_date(words: Words, bank: FoodBank) -> None:
-    if bank.data_date:
-        day = write_date(words, bank.data_date)
-        show_html(f'<p class="status">{escape(words("status.provisional", date=day))}</p>')
+def _show_status(context: Context) -> None:
+    """What is read (provisional figures or an edition) and the way to the other."""
+    words, filters = context.words, context.filters
+    bank, publication = filters.food_bank, context.opened.publication
+    text, link = "", ""
+    if publication.edition is not None:
+        day = write_date(words, publication.edition.end)
+        text = words("status.edition", number=publication.edition.number, date=day)
+        if not context.opened.principal.reads_editions_only:
+            query = escape(write_query(filters, edition=None))
+            link = f'<a href="?{query}">{escape(words("status.to_provisional"))}</a>'
+    elif bank.data_date:
+        text = words("status.provisional", date=write_date(words, bank.data_date))
+        latest = find_latest_edition(filters.territory_code)
+        if latest is not None:
+            query = escape(write_query(filters, edition=write_edition_code(latest), pub=None))
+            label = words("status.to_edition", number=latest.number)
+            link = f'<a href="?{query}">{escape(label)}</a>'
+    if text:
+        show_html(f'<p class="status">{escape(text)} {link}</p>')
 
 
-def _show_footer(words: Words, filters: Filters) -> None:
+def _show_footer(words: Words, filters: Filters, principal: Principal) -> None:
     text_id = "footer.demonstration" if filters.food_bank.is_demonstration else "footer.plain"
+    query = escape(write_query(replace(filters, options=())))
+    links = "".join(
+        f'<a href="{PAGES["methode"].path}?{query}#{anchor}">{escape(words(text))}</a>'
+        for anchor, text in (
+            ("registre", "footer.method"),
+            ("accessibilite", "footer.statement"),
+            ("citer", "footer.cite"),
+        )
+        if principal.may_open("methode")
+    )
     show_html(
         f'<footer class="footer"><p>{escape(words(text_id))}</p>'
-        f"<p>{escape(words('footer.accessibility'))}</p></footer>"
+        f"<p>{escape(words('footer.accessibility'))}</p>"
+        f'<p class="footer-links">{links}</p></footer>'
     )
 
 
@@ -243,18 +361,15 @@ def _show_message(words: Words, state: str, values: dict[str, str]) -> None:
     if _is_demonstration():
         show_html(_write_demonstration(words))
     st.title(words(f"message.{state}.title"), anchor=False)
-    show_html(
-        f'<div class="message" role="alert"><p>{escape(words(f"message.{state}", **values))}</p>'
-        f"<p><code>{escape(words(f'message.{state}.do'))}</code></p></div>"
-    )
+    show_html(write_message(words, state, values))
 
 
 def _is_demonstration() -> bool:
     """Whether the current publication, if there is one, holds a demonstration."""
     try:
-        current, _ = open_asked({})
-        return any(bank.is_demonstration for bank in read_choices(current).food_banks)
-    except PublicationError:
+        opened = open_asked({}, read_local_principal())
+        return any(bank.is_demonstration for bank in read_choices(opened.source).food_banks)
+    except (PublicationError, ForbiddenError, KeyError, pl.exceptions.PolarsError):
         return False
 
 

@@ -6,10 +6,13 @@ touch Streamlit. What is said belongs in `page_models/`, charts in `figures.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -17,6 +20,8 @@ import streamlit as st
 from dashboards.figure_models import (
     FigureModel,
     Provenance,
+    write_cell,
+    write_measure,
     write_provenance,
     write_table,
 )
@@ -25,8 +30,13 @@ from dashboards.filters import Filters, write_query
 from dashboards.kpis import Kpi
 from dashboards.language.formats import write_tonnes
 from dashboards.language.words import Words
+from dashboards.page_models.page import Decisions, Prose
 from dashboards.page_models.quotes import Quote
 
+# From so many rows on, a table scrolls under its header.
+TALL = 18
+# Charts that a narrow screen cannot hold.
+WIDE_KINDS = ("heat", "lines")
 ARROWS = {"up": "▲", "down": "▼", "flat": "="}
 
 
@@ -51,6 +61,8 @@ def write_kpi(words: Words, kpi: Kpi) -> str:
         )
     elif kpi.no_difference:
         parts.append(f'<p class="kpi-basis">{escape(kpi.no_difference)}</p>')
+    if kpi.target:
+        parts.append(f'<p class="kpi-target">{escape(kpi.target)}</p>')
     if kpi.territory:
         parts.append(f'<p class="kpi-territory">{escape(kpi.territory)}</p>')
     parts += [f'<p class="kpi-basis">{escape(note)}</p>' for note in kpi.notes]
@@ -58,36 +70,44 @@ def write_kpi(words: Words, kpi: Kpi) -> str:
 
 
 def write_kpis(words: Words, kpis: Iterable[Kpi], heading: str) -> str:
-    """A grid of cards under a heading that only readers of the page's structure meet."""
+    """A grid of cards, under a heading that only readers of the page's structure meet."""
     cards = list(kpis)
+    unseen = f'<h2 class="unseen">{escape(heading)}</h2>' if heading else ""
     return (
-        f'<section class="kpis kpis-{len(cards)}"><h2 class="unseen">{escape(heading)}</h2>'
+        f'<section class="kpis kpis-{len(cards)}">{unseen}'
         + "".join(write_kpi(words, kpi) for kpi in cards)
         + "</section>"
     )
 
 
 def write_legend(words: Words, model: FigureModel) -> str:
-    """The key of a chart, as text."""
-    if model.kind not in ("monthly", "ranked") or not model.labels:
-        return ""
-    keys = [("actual", model.labels[0])]
-    has_earlier = any(
-        value is not None
-        for column in model.columns
-        if column.key.endswith(("_year_before", "_same_days"))
-        for value in model.values(column.key)
-    )
-    if has_earlier:
-        keys.append(("previous", model.labels[1]))
-    if model.kind == "monthly" and any(model.values("is_partial")):
+    """The key of a chart, as text, where its marks are of several kinds."""
+    keys: list[tuple[str, str]] = []
+    has_earlier = any(value is not None for value in model.by_role("earlier"))
+    if model.kind in ("monthly", "ranked") and model.labels:
+        keys.append(("actual", model.labels[0]))
+        if has_earlier:
+            keys.append(("previous", model.labels[1]))
+    if any(value is not None for value in model.by_role("target")):
+        keys.append(("target", words("legend.target")))
+    if any(model.by_role("partial")):
         keys.append(("partial", words("legend.partial")))
+    if model.kind == "ranges":
+        keys.append(("range", words("legend.range")))
+    if model.kind == "control" and any(value is not None for value in model.by_role("high")):
+        keys.append(("limit", words("legend.limit")))
+        if any(model.by_role("flag")):
+            keys.append(("outside", words("legend.outside")))
+    if model.kind == "waterfall":
+        keys += [("gain", words("legend.gain")), ("loss", words("legend.loss"))]
+    if len(keys) < 2 and model.kind == "ranked":
+        return ""
     items = "".join(
         f'<span class="key"><span class="swatch {name}" aria-hidden="true"></span>'
         f"{escape(label)}</span>"
         for name, label in keys
     )
-    return f'<p class="legend">{items}</p>'
+    return f'<p class="legend">{items}</p>' if items else ""
 
 
 def write_html_table(words: Words, model: FigureModel) -> str:
@@ -110,8 +130,10 @@ def write_html_table(words: Words, model: FigureModel) -> str:
             )
             + "</tr>"
         )
+    scroll = "table-scroll tall" if len(rows) > TALL else "table-scroll"
     return (
-        f'<div class="table-scroll" role="region" tabindex="0" aria-label="{escape(model.title)}">'
+        f'<div class="{scroll}" role="region" tabindex="0" '
+        f'aria-label="{escape(model.title)}">'
         f'<table id="table-{model.figure_id}" class="rows"><caption class="unseen">'
         f"{escape(model.title)}. {escape(model.subtitle)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
@@ -148,6 +170,42 @@ def write_ledger(words: Words, model: FigureModel) -> str:
     return f'<div class="ledger">{"".join(lists)}</div>'
 
 
+def write_narrow(words: Words, model: FigureModel) -> str:
+    """What a narrow screen reads instead of a chart that needs its width.
+
+    Of shades the table itself; of lines the last value of each series.
+    """
+    column = model.column("value")
+    kind = column.kind if column else "text"
+    if model.kind == "heat":
+        heads = list(dict.fromkeys(model.by_role("column")))
+        cells: dict[str, list[str]] = {}
+        for row, value in zip(model.by_role("row"), model.by_role("value"), strict=True):
+            cells.setdefault(str(row), []).append(write_cell(words, kind, value))
+        return "".join(
+            f'<p class="ledger-head">{escape(row)}</p><ul>'
+            + "".join(
+                f'<li><span class="ledger-name">{escape(str(head))}</span>'
+                f'<span class="ledger-value">{escape(value)}</span></li>'
+                for head, value in zip(heads, values, strict=True)
+            )
+            + "</ul>"
+            for row, values in cells.items()
+        )
+    last: dict[str, tuple[str, Any]] = {}
+    for name, day, value in zip(
+        model.by_role("series"), model.by_role("x_label"), model.by_role("value"), strict=True
+    ):
+        if value is not None:
+            last[str(name)] = (str(day), value)
+    items = "".join(
+        f'<li><span class="ledger-name">{escape(" · ".join(filter(None, [name, day])))}</span>'
+        f'<span class="ledger-value">{escape(write_measure(words, kind, value))}</span></li>'
+        for name, (day, value) in last.items()
+    )
+    return f"<ul>{items}</ul>"
+
+
 def write_figure_foot(
     words: Words, model: FigureModel, provenance: Provenance, filters: Filters, page: str
 ) -> str:
@@ -159,28 +217,80 @@ def write_figure_foot(
         f"<p>{escape(words('provenance.publication_id'))} "
         f"<code>{escape(provenance.publication_id)}</code></p></details>"
     )
-    tools = ""
-    if model.state == "ok":
-        permanent = write_query(filters, pub=provenance.publication_id)
-        path = "/" if page == "essentiel" else f"/{page}"
-        links = (
-            f'<a class="tool" href="/exports/{page}/{model.figure_id}.csv?{escape(permanent)}" '
-            f'download aria-label="{escape(words("tool.csv.label", title=model.title))}">'
-            f"{escape(words('tool.csv'))}</a>"
-            f'<a class="tool" href="{path}?{escape(permanent)}#{model.figure_id}" '
-            f'aria-label="{escape(words("tool.link.label", title=model.title))}">'
-            f"{escape(words('tool.link'))}</a>"
+    return f'{notes}<div class="provenance"><p>{line}</p>{details}</div>' + _write_tools(
+        words, model, provenance, filters, page
+    )
+
+
+def _write_tools(
+    words: Words, model: FigureModel, provenance: Provenance, filters: Filters, page: str
+) -> str:
+    """Ways to take a figure away; an example file where its record is not supplied."""
+    if model.state == "not_supplied" and model.labels:
+        label = words("tool.example")
+        return (
+            f'<div class="tools"><div class="links"><a class="tool wide" download '
+            f'href="/export/example/{escape(model.labels[0])}.csv">{escape(label)}</a></div></div>'
         )
-        table = ""
-        if model.kind != "table":
-            table = (
-                f'<details class="data"><summary class="tool" aria-label="'
-                f'{escape(words("tool.table.label", title=model.title))}">'
-                f"{escape(words('tool.table'))}</summary>"
-                f"{write_html_table(words, model)}</details>"
-            )
-        tools = f'<div class="tools"><div class="links">{links}</div>{table}</div>'
-    return f'{notes}<div class="provenance"><p>{line}</p>{details}</div>{tools}'
+    if model.state != "ok":
+        return ""
+    changes = {} if filters.edition else {"pub": provenance.publication_id}
+    permanent = escape(write_query(filters, **changes))
+    path = "/" if page == "essentiel" else f"/{page}"
+    files = "".join(
+        f'<a class="tool" href="/export/{model.figure_id}.{extension}?{permanent}" download '
+        f'aria-label="{escape(words(f"tool.{extension}.label", title=model.title))}">'
+        f"{escape(words(f'tool.{extension}'))}</a>"
+        for extension in ("csv", "xlsx")
+    )
+    links = (
+        f'{files}<a class="tool" href="{path}?{permanent}#{model.figure_id}" '
+        f'aria-label="{escape(words("tool.link.label", title=model.title))}">'
+        f"{escape(words('tool.link'))}</a>"
+    )
+    table = ""
+    if model.kind != "table":
+        table = (
+            f'<details class="data"><summary class="tool" aria-label="'
+            f'{escape(words("tool.table.label", title=model.title))}">'
+            f"{escape(words('tool.table'))}</summary>"
+            f"{write_html_table(words, model)}</details>"
+        )
+    return f'<div class="tools"><div class="links">{links}</div>{table}</div>'
+
+
+def write_decisions(words: Words, decisions: Decisions) -> str:
+    """What to decide, as a list: how much, what, by when, whose, and where to see more."""
+    if not decisions.items:
+        return f'<p class="empty" role="status">{escape(decisions.nothing)}</p>'
+    items = "".join(
+        f'<li class="decision {item.urgency}"><p class="decision-due">{escape(item.due_text)}</p>'
+        f'<p class="decision-kg">{escape(item.weight_text)}</p>'
+        f'<div><p class="decision-what"><a href="{escape(item.address)}">'
+        f"{escape(item.what)}</a></p>"
+        f'<p class="decision-detail">{escape(item.detail)}</p></div>'
+        f'<p class="decision-owner">{escape(item.owner)}</p></li>'
+        for item in decisions.items
+    )
+    return f'<p class="subtitle">{escape(decisions.subtitle)}</p><ol class="decisions">{items}</ol>'
+
+
+def write_prose(prose: Prose) -> str:
+    """Paragraphs and addresses to follow."""
+    text = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in prose.paragraphs)
+    links = "".join(
+        f'<li><a href="{escape(address)}">{escape(label)}</a></li>'
+        for label, address in prose.links
+    )
+    return f'<div class="prose">{text}{f"<ul>{links}</ul>" if links else ""}</div>'
+
+
+def write_message(words: Words, state: str, values: Mapping[str, str]) -> str:
+    """A state in which there is nothing to show: what happened and what to do."""
+    return (
+        f'<div class="message" role="alert"><p>{escape(words(f"message.{state}", **values))}</p>'
+        f"<p><code>{escape(words(f'message.{state}.do'))}</code></p></div>"
+    )
 
 
 def write_quote_lists(
@@ -199,7 +309,7 @@ def write_quote_lists(
 
 
 def write_notice(kind: str, title: str, text: str, role: str = "status") -> str:
-    """A notice above the page: `demonstration`, `archive`, `refused`, `stale`, `ignored`."""
+    """A notice: `demonstration`, `archive`, `edition`, `refused`, `stale`, `ignored`, ..."""
     return (
         f'<div class="notice notice-{kind}" role="{role}"><strong>{escape(title)}</strong> '
         f"<span>{escape(text)}</span></div>"
@@ -212,9 +322,18 @@ def show_html(html: str) -> None:
 
 
 def show_figure(
-    words: Words, model: FigureModel, provenance: Provenance, filters: Filters, page: str
+    words: Words,
+    model: FigureModel,
+    provenance: Provenance,
+    filters: Filters,
+    page: str,
+    *,
+    is_inside: bool = False,
 ) -> None:
-    """A figure with everything that belongs to it."""
+    """A figure with everything that belongs to it; `is_inside`: under a list of its own rows."""
+    if is_inside:
+        show_html(write_figure_foot(words, replace(model, kind="list"), provenance, filters, page))
+        return
     with st.container(key=f"figure-{model.figure_id}"):
         st.header(model.title, anchor=model.figure_id)
         show_html(f'<p class="subtitle">{escape(model.subtitle)}</p>{write_legend(words, model)}')
@@ -228,7 +347,13 @@ def show_figure(
         elif model.kind == "table":
             show_html(write_html_table(words, model))
         else:
-            with st.container(key=f"chart-{model.figure_id}"):
+            is_wide = model.kind in WIDE_KINDS
+            if is_wide:
+                show_html(f'<div class="narrow">{write_narrow(words, model)}</div>')
+            with (
+                st.container(key=f"wide-{model.figure_id}") if is_wide else nullcontext(),
+                st.container(key=f"chart-{model.figure_id}"),
+            ):
                 st.plotly_chart(
                     _draw_once(provenance.publication_id, words, model),
                     theme=None,

@@ -1,34 +1,107 @@
-"""Files to take away: the rows of a figure as CSV, by a route of its own.
+"""Files to take away: the rows of a figure as CSV, XLSX and metadata, by routes of their own.
 
 Here live RFC 4180 writing (UTF-8 with a byte order mark, so that a spreadsheet reads accents;
-comma, decimal point), the neutralisation of formulas, and the address
-`/exports/<page>/<figure>.csv`. Every file carries its filters and its publication in its last
-columns and its name. Rows come from `page_models/`.
+comma, decimal point), workbooks with real numbers and dates, the neutralisation of formulas, and
+the addresses `/export/<figure>.<csv|xlsx|metadata.json>` and `/export/example/<record>.csv`. Every
+file carries its filters and its publication. Rows come from `page_models/`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import xlsxwriter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from dashboards.figure_models import Cell, FigureModel
-from dashboards.filters import Filters, resolve_filters
-from dashboards.published import BUILDERS, open_asked, read_choices, read_page
+from dashboards.access import ForbiddenError, check_page, read_local_principal
+from dashboards.figure_models import Cell, Column, FigureModel
+from dashboards.filters import Filters, read_language, resolve_filters, write_query
+from dashboards.language import Words, read_words
+from dashboards.pages import page_of_figure
+from dashboards.published import Opened, open_asked, read_choices, read_page
+from data_contracts.loader import Column as ContractColumn
+from data_contracts.loader import load_records
 from data_contracts.publications import PublicationError
 
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+LICENCE = "Licence Ouverte 2.0"
 
 
 class NoSuchFigureError(Exception):
     """The address names no figure that can be exported."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A figure with the filters under which its rows stand and what it was read from."""
+
+    model: FigureModel
+    filters: Filters
+    opened: Opened
+    words: Words
+    page: str
+
+    @property
+    def stem(self) -> str:
+        """Name of a file: figure, food bank, period, publication."""
+        parts = (
+            self.model.figure_id,
+            self.filters.food_bank.food_bank_id,
+            self.filters.period.code,
+            self.opened.publication.publication_id[:12],
+        )
+        return "_".join(parts)
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What every file says of itself, by name."""
+        publication, filters = self.opened.publication, self.filters
+        edition = publication.edition
+        return {
+            "food_bank_id": filters.food_bank.food_bank_id,
+            "period": filters.period.code,
+            "period_start": filters.period.start.isoformat(),
+            "period_end": filters.period.end.isoformat(),
+            "publication_id": publication.publication_id,
+            "edition": f"{edition.territory}-{edition.number}" if edition else "",
+            "is_demonstration": "true" if filters.food_bank.is_demonstration else "false",
+        }
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Definitions, method, filters, licence and the columns of the rows."""
+        model = self.model
+        return {
+            "figure": model.figure_id,
+            "title": model.title,
+            "subtitle": model.subtitle,
+            "notes": list(model.notes),
+            "method_version": model.method,
+            "audience": self.opened.publication.audience,
+            "address": f"/{'' if self.page == 'essentiel' else self.page}?"
+            f"{write_query(self.filters)}#{model.figure_id}",
+            **self.context,
+            **dict(self.filters.options),
+            "data_to": (self.filters.food_bank.data_date or self.filters.period.end).isoformat(),
+            "source": self.filters.food_bank.name,
+            "licence": LICENCE,
+            "language": self.filters.language,
+            "columns": [
+                {"name": name_column(column), "label": column.label, "kind": column.kind}
+                for column in exported_columns(model)
+            ],
+        }
 
 
 def neutralise(text: str) -> str:
@@ -52,79 +125,176 @@ def write_machine_value(value: Cell) -> str:
     return neutralise(value)
 
 
-def write_csv(model: FigureModel, filters: Filters, publication_id: str) -> str:
-    """The rows of a figure as RFC 4180 text, ratios and texts for reading left out."""
-    kept = [
-        index for index, column in enumerate(model.columns) if not column.kind.startswith("written")
-    ]
-    context = {
-        "food_bank_id": filters.food_bank.food_bank_id,
-        "period": filters.period.code,
-        "period_start": filters.period.start.isoformat(),
-        "period_end": filters.period.end.isoformat(),
-        "publication_id": publication_id,
-        "is_demonstration": "true" if filters.food_bank.is_demonstration else "false",
-    }
-    names = [model.columns[index].key for index in kept]
-    names = [_name_weight(name) for name in names]
+def exported_columns(model: FigureModel) -> list[Column]:
+    """Columns of the files: texts that only repeat a value for reading are left out."""
+    return [column for column in model.columns if not column.kind.startswith("written")]
+
+
+def name_column(column: Column) -> str:
+    """Name of a column in the files; columns shown in tonnes hold kilograms and say so."""
+    name = column.key
+    return name.replace("tonnes_", "weight_kg_") if name.startswith("tonnes_") else name
+
+
+def write_csv(export: Export) -> str:
+    """The rows of a figure as RFC 4180 text."""
+    model = export.model
+    kept = exported_columns(model)
+    indexes = [model.columns.index(column) for column in kept]
+    names = [name_column(column) for column in kept]
     # A figure may hold a column of the same name as one of the context: the figure's wins.
-    context = {name: value for name, value in context.items() if name not in names}
+    context = {name: value for name, value in export.context.items() if name not in names}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow([*names, *context])
     for row in model.rows:
-        writer.writerow([*(write_machine_value(row[index]) for index in kept), *context.values()])
+        writer.writerow([*(write_machine_value(row[i]) for i in indexes), *context.values()])
     return buffer.getvalue()
 
 
-def name_file(model: FigureModel, filters: Filters, publication_id: str) -> str:
-    """The name of the file: figure, food bank, period, publication."""
-    parts = (
-        model.figure_id,
-        filters.food_bank.food_bank_id,
-        filters.period.code,
-        publication_id[:12],
-    )
-    return "_".join(parts) + ".csv"
+def write_workbook(export: Export) -> bytes:
+    """The rows of a figure as a workbook: real numbers and dates, and a sheet about them."""
+    model, words = export.model, export.words
+    kept = exported_columns(model)
+    indexes = [model.columns.index(column) for column in kept]
+    buffer = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(buffer, options) as workbook:
+        head = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        share = workbook.add_format({"num_format": "0.0 %"})
+        number = workbook.add_format({"num_format": "#,##0.###"})
+        sheet = workbook.add_worksheet(words("xlsx.rows"))
+        for place, column in enumerate(kept):
+            sheet.write_string(0, place, column.label or name_column(column), head)
+            sheet.set_column(place, place, 30 if column.kind == "text" else 16)
+        for line, row in enumerate(model.rows, start=1):
+            for place, (column, index) in enumerate(zip(kept, indexes, strict=True)):
+                value = row[index]
+                if value is None:
+                    continue
+                if isinstance(value, bool):
+                    sheet.write_boolean(line, place, value)
+                elif isinstance(value, Decimal | int):
+                    form = share if column.kind in ("share", "growth") else number
+                    sheet.write_number(line, place, float(value), form)
+                elif isinstance(value, date):
+                    sheet.write_datetime(line, place, value, day)
+                else:
+                    sheet.write_string(line, place, neutralise(value))
+        sheet.freeze_panes(1, 0)
+        if model.rows:
+            sheet.autofilter(0, 0, len(model.rows), max(len(kept) - 1, 0))
+        about = workbook.add_worksheet(words("xlsx.about"))
+        about.set_column(0, 0, 24)
+        about.set_column(1, 1, 100)
+        for line, (name, value) in enumerate(export.metadata.items()):
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            about.write_string(line, 0, name, head)
+            about.write_string(line, 1, neutralise(text))
+        workbook.set_properties({"title": model.title, "comments": LICENCE})
+    return buffer.getvalue()
 
 
-def export_figure(parameters: Mapping[str, str], page: str, figure_id: str) -> tuple[str, str]:
-    """Name and text of the file of a figure.
+def find_export(parameters: Mapping[str, str], figure_id: str) -> Export:
+    """The figure of an address, for the principal who asks.
 
-    Raises NoSuchFigureError for an unknown page or figure, PublicationError for a publication that
-    is not kept.
+    Raises NoSuchFigureError for an unknown figure or one without rows, PublicationError for a
+    publication that is not kept, ForbiddenError where the principal may not read it.
     """
-    if page not in BUILDERS:
-        raise NoSuchFigureError(page)
-    publication, _ = open_asked(parameters)
-    filters, _ = resolve_filters(parameters, read_choices(publication))
-    models = {model.figure_id: model for model in read_page(publication, page, filters).figures}
-    if figure_id not in models:
+    entry = page_of_figure(figure_id)
+    if entry is None:
         raise NoSuchFigureError(figure_id)
-    model = models[figure_id]
-    text = write_csv(model, filters, publication.publication_id)
-    return name_file(model, filters, publication.publication_id), text
+    principal = read_local_principal()
+    check_page(principal, entry.code)
+    opened = open_asked(parameters, principal)
+    filters, _ = resolve_filters(parameters, read_choices(opened.source))
+    page = read_page(opened, entry.code, filters)
+    model = next((found for found in page.exported if found.figure_id == figure_id), None)
+    if model is None:
+        raise NoSuchFigureError(figure_id)
+    words = read_words(read_language(parameters))
+    return Export(model, filters, opened, words, entry.code)
 
 
-async def answer_export(request: Request) -> Response:
-    """`GET /exports/<page>/<figure>.csv`, with the parameters of the page."""
-    page, figure_id = request.path_params["page"], request.path_params["figure"]
-    try:
-        name, text = await run_in_threadpool(
-            export_figure, dict(request.query_params), page, figure_id
-        )
-    except (NoSuchFigureError, PublicationError):
-        return PlainTextResponse("no such export\n", status_code=404)
+def write_example(record: str) -> str:
+    """An example file of a record: the columns of its contract and one row that keeps it.
+
+    Raises NoSuchFigureError for a record without a contract.
+    """
+    contract = load_records().get(record)
+    if contract is None:
+        raise NoSuchFigureError(record)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    columns = list(contract.columns)
+    writer.writerow([column.name for column in columns])
+    writer.writerow([_write_sample(column) for column in columns])
+    return buffer.getvalue()
+
+
+def _write_sample(column: ContractColumn) -> str:
+    """A value of the type of a column."""
+    if column.codes:
+        return column.codes[0]
+    if column.logical_type in ("number", "integer"):
+        return str(column.minimum if column.minimum and column.minimum > 1 else 1)
+    samples = {"date": "2024-01-15", "timestamp": "2024-01-15T08:00:00Z", "boolean": "true"}
+    return samples.get(column.logical_type, "" if column.pattern else "A1")
+
+
+def write_file(parameters: Mapping[str, str], figure_id: str, extension: str) -> Response:
+    """The answer to an export: the file with its name, never kept by a cache."""
+    export = find_export(parameters, figure_id)
+    content: bytes
+    if extension == "csv":
+        content = (BYTE_ORDER_MARK + write_csv(export)).encode()
+        media_type = "text/csv; charset=utf-8; header=present"
+    elif extension == "xlsx":
+        content, media_type = write_workbook(export), WORKBOOK
+    else:
+        return JSONResponse(export.metadata, headers={"Cache-Control": "no-store"})
     return Response(
-        (BYTE_ORDER_MARK + text).encode(),
-        media_type="text/csv; charset=utf-8; header=present",
+        content,
+        media_type=media_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Disposition": f'attachment; filename="{export.stem}.{extension}"',
             "Cache-Control": "no-store",
         },
     )
 
 
-def _name_weight(name: str) -> str:
-    """Columns of the months hold kilograms: their name says so."""
-    return name.replace("tonnes_", "weight_kg_") if name.startswith("tonnes_") else name
+async def answer_export(request: Request) -> Response:
+    """`GET /export/<figure>.<csv|xlsx|metadata.json>`, with the parameters of the page."""
+    figure_id, _, extension = request.path_params["file"].partition(".")
+    try:
+        if extension not in ("csv", "xlsx", "metadata.json"):
+            raise NoSuchFigureError(extension)
+        return await run_in_threadpool(write_file, dict(request.query_params), figure_id, extension)
+    except ForbiddenError:
+        return PlainTextResponse("forbidden\n", status_code=403)
+    except (NoSuchFigureError, PublicationError):
+        return PlainTextResponse("no such export\n", status_code=404)
+
+
+async def answer_example(request: Request) -> Response:
+    """`GET /export/example/<record>.csv`: what a file of a record looks like."""
+    record = request.path_params["record"]
+    try:
+        text = await run_in_threadpool(write_example, record)
+    except NoSuchFigureError:
+        return PlainTextResponse("no such record\n", status_code=404)
+    return Response(
+        (BYTE_ORDER_MARK + text).encode(),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": f'attachment; filename="{record}.csv"'},
+    )
+
+
+async def answer_health(request: Request) -> Response:
+    """`GET /health`: whether there is a publication that can be opened."""
+    try:
+        opened = await run_in_threadpool(open_asked, {}, read_local_principal())
+    except (PublicationError, ForbiddenError) as error:
+        return JSONResponse({"ok": False, "detail": type(error).__name__}, status_code=503)
+    return JSONResponse({"ok": True, "publication_id": opened.publication.publication_id})

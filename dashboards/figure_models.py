@@ -15,32 +15,41 @@ from typing import Any
 from dashboards.language.formats import (
     write_date,
     write_growth,
+    write_month,
     write_number,
     write_published,
     write_share,
     write_tonnes_only,
 )
-from dashboards.language.words import Words
+from dashboards.language.words import NO_BREAK_SPACE, Words
 from data_contracts.publications import Publication
 
 Cell = str | date | Decimal | int | bool | None
 
+# Kinds of numbers and the decimals with which they are written; kilograms under `tonnes`.
+DECIMALS = {
+    "count": 0, "decimal": 1, "kg": 0, "km": 0, "eur": 0, "eur_per_kg": 2, "co2": 0, "co2_t": 1,
+    "co2_per_t": 1, "days": 1, "hours": 1, "minutes": 0, "factor": 4,
+}  # fmt: skip
+NUMBER_KINDS = frozenset({"tonnes", "share", "growth", *DECIMALS})
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a figure's rows. `kind` says how a value is written.
+    """A column of a figure's rows. `kind` says how a value is written, `role` what a chart does.
 
-    A column with an empty label is in the CSV and in the chart, not in the table on the page.
+    A column with an empty label is in the files and in the chart, not in the table on the page.
     """
 
     key: str
     label: str
     kind: str = "text"
+    role: str = ""
 
     @property
     def is_number(self) -> bool:
         """Whether its values are aligned on the right."""
-        return self.kind in ("tonnes", "count", "share", "growth", "decimal")
+        return self.kind in NUMBER_KINDS
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,15 @@ class FigureModel:
         index = [column.key for column in self.columns].index(key)
         return [row[index] for row in self.rows]
 
+    def column(self, role: str) -> Column | None:
+        """The column of a role, where the figure has one."""
+        return next((column for column in self.columns if column.role == role), None)
+
+    def by_role(self, role: str) -> list[Any]:
+        """The values of the column of a role; nothing known where the figure has none."""
+        column = self.column(role)
+        return [None] * len(self.rows) if column is None else self.values(column.key)
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -85,15 +103,26 @@ def write_cell(words: Words, kind: str, value: Cell) -> str:
         return write_tonnes_only(words, value)
     if kind == "share" and isinstance(value, Decimal):
         return write_share(words, value)
+    if kind == "whole_share" and isinstance(value, Decimal):
+        return write_share(words, value, 0)
     if kind == "growth" and isinstance(value, Decimal):
         return write_growth(words, value)
-    if kind == "decimal" and isinstance(value, Decimal):
-        return write_number(words, value, 1)
-    if kind == "count" and isinstance(value, Decimal | int):
-        return write_number(words, value)
+    if kind == "month" and isinstance(value, date):
+        return write_month(words, value)
+    if isinstance(value, bool):
+        return words("cell.yes" if value else "cell.no")
+    if kind in DECIMALS and isinstance(value, Decimal | int):
+        return write_number(words, value, DECIMALS[kind])
     if isinstance(value, date):
         return write_date(words, value)
     return str(value)
+
+
+def write_measure(words: Words, kind: str, value: Cell) -> str:
+    """A value with its unit, as it stands beside a mark."""
+    text = write_cell(words, kind, value)
+    unit = words.texts.get(f"measure.{kind}")
+    return text if value is None or unit is None else f"{text}{NO_BREAK_SPACE}{unit}"
 
 
 def write_table(words: Words, model: FigureModel) -> tuple[list[Column], list[list[str]]]:

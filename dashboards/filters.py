@@ -16,7 +16,10 @@ from dashboards.language.formats import write_month, write_span
 from dashboards.language.words import DEFAULT_LANGUAGE, LANGUAGES, Words
 from data_contracts.periods import format_period, natural_end
 
-PARAMETERS = ("period", "food_bank", "territory", "lang", "pub")
+PARAMETERS = ("period", "food_bank", "territory", "lang", "pub", "edition")
+# What single pages ask besides: their meaning is in the file of the page.
+PAGE_PARAMETERS = ("commune", "site", "lot", "partner", "donor", "rounds", "as_of")
+LONGEST_VALUE = 400
 NO_TERRITORY = "none"
 
 
@@ -61,7 +64,10 @@ class Choices:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a page is asked for. `publication_id` is set for an earlier publication only."""
+    """What a page is asked for. `publication_id` is set for an earlier publication only.
+
+    `edition`: code of an edition (`242100410-1`); `options`: parameters of single pages.
+    """
 
     period: Period
     food_bank: FoodBank
@@ -69,6 +75,12 @@ class Filters:
     territory_name: str | None
     language: str
     publication_id: str | None = None
+    edition: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def option(self, name: str) -> str | None:
+        """The value of a parameter of a single page, None where the address has none."""
+        return dict(self.options).get(name)
 
 
 @dataclass(frozen=True)
@@ -156,21 +168,31 @@ def resolve_filters(
         choices.territories.get(territory) if territory else None,
         language,
         parameters.get("pub"),
+        parameters.get("edition"),
+        tuple(
+            (name, parameters[name][:LONGEST_VALUE])
+            for name in PAGE_PARAMETERS
+            if parameters.get(name)
+        ),
     )
     return filters, tuple(ignored)
 
 
-def write_query(filters: Filters, **changes: str) -> str:
-    """The query of the address that shows the same state, with the `changes` asked for."""
-    values = {
+def write_query(filters: Filters, **changes: str | None) -> str:
+    """The query of the address that shows the same state, with the `changes` asked for.
+
+    A change to None leaves the parameter out.
+    """
+    values: dict[str, str | None] = {
         "period": filters.period.code,
         "food_bank": filters.food_bank.food_bank_id,
         "territory": filters.territory_code or NO_TERRITORY,
         "lang": filters.language,
+        "pub": filters.publication_id,
+        "edition": filters.edition,
+        **dict(filters.options),
     }
-    if filters.publication_id:
-        values["pub"] = filters.publication_id
-    return urlencode(values | changes)
+    return urlencode({name: value for name, value in (values | changes).items() if value})
 
 
 def label_period(words: Words, period: Period) -> str:

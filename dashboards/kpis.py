@@ -7,7 +7,8 @@ has belongs in `page_models/`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from dashboards.filters import Filters, label_period
@@ -28,11 +29,42 @@ from dashboards.readings import (
     DistributedFood,
     Reading,
     Readings,
+    Target,
     compare_year_before,
     has_records_before,
     read_value,
 )
 
+# Records without which an indicator cannot be computed.
+RECORDS_OF = {
+    "tonnes_distributed": ("deliveries",),
+    "tonnes_received": ("receipts",),
+    "households_helped": ("parcels",),
+    "people_declared": ("beneficiary_reports",),
+    "induced_kg_per_tonne": ("rounds",),
+    "km_per_tonne": ("rounds",),
+    "load_factor": ("rounds",),
+    "km_without_load": ("rounds",),
+    "order_fill_share": ("orders",),
+    "on_time_share": ("orders",),
+    "unmet_kg": ("orders",),
+    "hours_order_to_delivery": ("orders",),
+    "orders": ("orders",),
+    "orders_per_partner": ("orders",),
+    "tonnes_ordered_and_delivered": ("orders",),
+    "platform_tonnes_share": ("orders",),
+    "platform_users_active": ("platform_sessions",),
+    "vouchers_eur": ("vouchers",),
+    "voucher_use_share": ("vouchers",),
+    "voucher_households": ("vouchers",),
+    "tonnes_transformed": ("transformations",),
+    "unexplained_tonnes": ("stock_counts",),
+}
+DECIMALS_OF_UNIT = {
+    "kgCO2e per t": 1, "km per t": 1, "orders per partner": 1, "h": 1, "days": 1, "min": 1,
+    "EUR per kg": 2, "points": 1, "t per 1000 inhabitants": 2, "kg per household": 1,
+    "kg per person": 1, "min per 100 kg": 1, "kg per stop": 1,
+}  # fmt: skip
 # From three times as much on, a factor reads better than a percentage.
 MANY_TIMES = 2
 
@@ -62,8 +94,10 @@ class Kpi:
     difference: Difference | None = None
     no_difference: str | None = None
     territory: str | None = None
+    target: str | None = None
     notes: tuple[str, ...] = ()
     raw_value: Decimal | None = None
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +111,8 @@ class Scope:
     territory_readings: Readings
     distributed: DistributedFood
     territory_distributed: DistributedFood | None
+    targets: Mapping[tuple[str, int], Target] = field(default_factory=dict)
+    supplied: frozenset[str] = frozenset()
 
 
 def write_value(words: Words, unit: str, value: Decimal | None) -> tuple[str, str]:
@@ -88,18 +124,20 @@ def write_value(words: Words, unit: str, value: Decimal | None) -> tuple[str, st
         return write_tonnes_only(words, value * 1000), unit_text
     if unit == "share":
         return write_share(words, value), ""
-    if unit in ("kgCO2e per t", "km per t", "orders per partner"):
-        return write_number(words, value, 1), unit_text
-    return write_number(words, value), unit_text
+    return write_number(words, value, DECIMALS_OF_UNIT.get(unit, 0)), unit_text
 
 
 def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
     """The card of an indicator for the period, with the year before and the territory."""
     definition = scope.definitions[code]
     reading = read_value(scope.readings, code, variant, scope.filters.period)
+    label = definition.label
+    if variant and f"variant.{code}.{variant}" in scope.words.texts:
+        label = scope.words(f"variant.{code}.{variant}")
     base = Kpi(
         code=code,
-        label=definition.label,
+        variant=variant,
+        label=label,
         state="missing",
         value=scope.words("state.missing"),
         definition=definition.definition,
@@ -107,7 +145,16 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         method=definition.method_version,
     )
     if reading is None:
-        return base
+        missing = [name for name in RECORDS_OF.get(code, ()) if name not in scope.supplied]
+        if not missing or not scope.supplied:
+            return base
+        names = ", ".join(scope.words.code("record", name) for name in missing)
+        return replace(
+            base,
+            state="not_supplied",
+            value=scope.words("state.not_supplied"),
+            notes=(scope.words("not_supplied.record", record=names),),
+        )
     base = replace(base, method=reading.method_version)
     if reading.is_suppressed:
         return replace(base, state="suppressed", value=SUPPRESSED)
@@ -125,6 +172,7 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         difference=difference,
         no_difference=None if difference else explain_no_difference(scope, comparison),
         territory=_write_territory(scope, definition, reading),
+        target=_write_target(scope, definition, reading),
     )
 
 
@@ -169,7 +217,8 @@ def compare_same_days(
         return comparison
     if reading.code == "tonnes_distributed":
         return Comparison(weight / 1000, comparison.start, comparison.end)
-    if (reading.code, reading.variant) == ("fresh_share_distributed", "standard"):
+    is_fresh_share = (reading.code, reading.variant) == ("fresh_share_distributed", "standard")
+    if is_fresh_share and distributed.fresh_kg_same_days is not None:
         share = distributed.fresh_kg_same_days / weight
         return Comparison(share, comparison.start, comparison.end)
     return comparison
@@ -239,6 +288,19 @@ def has_year_before(scope: Scope) -> bool:
     period = scope.filters.period
     start = period.start.replace(year=period.start.year - 1)
     return has_records_before(scope.filters.food_bank.first_date, start)
+
+
+def _write_target(scope: Scope, definition: Definition, reading: Reading) -> str | None:
+    """What was decided for the year of the period, and how much of a quantity is reached."""
+    target = scope.targets.get((reading.code, reading.start.year))
+    if target is None or reading.variant not in ("", "standard", "transport"):
+        return None
+    words = scope.words
+    text = " ".join(filter(None, write_value(words, definition.unit, target.value)))
+    if definition.unit == "t" and target.value and reading.value is not None:
+        share = write_share(words, reading.value / target.value, 0)
+        return words("kpi.target.part", year=reading.start.year, value=text, share=share)
+    return words("kpi.target", year=reading.start.year, value=text)
 
 
 def _write_territory(scope: Scope, definition: Definition, reading: Reading) -> str | None:

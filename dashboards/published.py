@@ -1,36 +1,85 @@
 """Where the dashboards find published data, and what they keep of it in memory.
 
-Here live the one reading of `COLLECTO_PUBLISHED_DIR`, the opening of a publication and the caches,
-whose first argument is always the publication. What a page says belongs in `page_models/`.
+Here live the one reading of `COLLECTO_PUBLISHED_DIR`, the opening of a publication or an edition
+for a principal, and the caches, whose first argument is always what was opened for whom. What a
+page says belongs in `page_models/`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
+from dashboards.access import ForbiddenError, Principal, check_page
 from dashboards.filters import Choices, Filters, FoodBank, Period
 from dashboards.language.words import read_words
-from dashboards.page_models.essentiel import EssentielPage, build_essentiel
-from dashboards.page_models.mise_a_disposition import (
-    MiseADispositionPage,
-    build_mise_a_disposition,
+from dashboards.page_models.page import PageModel
+from dashboards.pages import PAGES
+from data_contracts.publications import (
+    Edition,
+    NoEditionError,
+    Publication,
+    PublicationError,
+    list_editions,
+    open_current,
+    open_edition,
+    open_publication,
 )
-from data_contracts.publications import Publication, open_current, open_publication
 
 PUBLISHED_DIR_VARIABLE = "COLLECTO_PUBLISHED_DIR"
 FRESH_FOR = timedelta(hours=24)
+EDITION_CODE = re.compile(r"([0-9]{2,9})-([0-9]{1,4})")
 
-PageModel = EssentielPage | MiseADispositionPage
-BUILDERS: Mapping[str, Callable[..., PageModel]] = {
-    "essentiel": build_essentiel,
-    "mise-a-disposition": build_mise_a_disposition,
-}
+
+@dataclass(frozen=True)
+class Source:
+    """What was opened and for whom: the key of every cache."""
+
+    folder: Path
+    publication_id: str
+    audience: str
+    territory: str | None = None
+    number: int | None = None
+
+    @classmethod
+    def of(cls, publication: Publication) -> Source:
+        """The key of what was opened."""
+        edition = publication.edition
+        return cls(
+            publication.published_dir,
+            publication.publication_id,
+            publication.audience,
+            edition.territory if edition else None,
+            edition.number if edition else None,
+        )
+
+    def open(self) -> Publication:
+        """The publication, or the edition, again."""
+        if self.territory is not None:
+            return open_edition(self.folder, self.territory, self.audience, self.number)
+        return open_publication(self.folder, self.publication_id, self.audience)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A publication as a principal reads it. `is_archive`: neither current nor the last edition."""
+
+    publication: Publication
+    is_archive: bool
+    principal: Principal
+    corrected_by: Edition | None = None
+
+    @property
+    def source(self) -> Source:
+        """The key under which what is read of it is kept."""
+        return Source.of(self.publication)
 
 
 def published_dir() -> Path:
@@ -38,21 +87,94 @@ def published_dir() -> Path:
     return Path(os.environ.get(PUBLISHED_DIR_VARIABLE, "data/published")).resolve()
 
 
-def open_asked(parameters: Mapping[str, str]) -> tuple[Publication, bool]:
-    """The publication of the address, else the current one; whether it is an archive.
+def write_edition_code(edition: Edition) -> str:
+    """An edition in the address: `242100410-1`."""
+    return f"{edition.territory}-{edition.number}"
 
-    Raises PublicationError where it is not kept, NoPublicationError where there is none.
+
+def open_asked(parameters: Mapping[str, str], principal: Principal) -> Opened:
+    """What the address asks for, else the current publication or the last edition.
+
+    Raises PublicationError where it is not kept, NoPublicationError or NoEditionError where there
+    is none, ForbiddenError where the principal may not read it.
     """
-    current = open_current(published_dir())
+    if parameters.get("edition") or principal.reads_editions_only:
+        return _open_edition(parameters, principal)
+    audience = _audience_of(parameters, principal)
+    current = open_current(published_dir(), audience)
     asked = parameters.get("pub")
     if not asked or asked == current.publication_id:
-        return current, False
-    return open_publication(published_dir(), asked), True
+        return Opened(current, False, principal)
+    return Opened(open_publication(published_dir(), asked, audience), True, principal)
+
+
+def _audience_of(parameters: Mapping[str, str], principal: Principal) -> str:
+    if principal.role == "data_team":
+        return "data_team"
+    asked = parameters.get("food_bank") or principal.scope[0]
+    if asked not in principal.scope:
+        raise ForbiddenError(f"food bank {asked}")
+    return f"food_banks/{asked}"
+
+
+def _open_edition(parameters: Mapping[str, str], principal: Principal) -> Opened:
+    """An edition as the metropole reads it; the public reads its own folder."""
+    found = EDITION_CODE.fullmatch(parameters.get("edition", ""))
+    if parameters.get("edition") and not found:
+        raise NoEditionError(f"{parameters['edition']!r} is not the code of an edition")
+    editions = list_editions(published_dir())
+    if found:
+        territory, number = found[1], int(found[2])
+    else:
+        wanted = parameters.get("territory") or (principal.scope[0] if principal.scope else "")
+        known = [edition.territory for edition in editions]
+        territory = wanted if wanted in known or principal.scope else _first_territory(editions)
+        if not territory:
+            raise NoEditionError("no edition was approved yet; `collecto editions propose`")
+        number = max((e.number for e in editions if e.territory == territory), default=0)
+    if principal.role == "metropole" and territory not in principal.scope:
+        raise ForbiddenError(f"edition of {territory}")
+    if principal.role == "food_bank" and not any(
+        set(edition.food_banks) <= set(principal.scope)
+        for edition in editions
+        if (edition.territory, edition.number) == (territory, number)
+    ):
+        raise ForbiddenError(f"edition of {territory}")
+    audience = "public" if principal.role == "public" else f"metropole/{territory}"
+    publication = open_edition(published_dir(), territory, audience, number or None)
+    later = [e for e in editions if e.territory == territory and e.number > number]
+    same = [e for e in later if publication.edition and e.period == publication.edition.period]
+    return Opened(publication, bool(later), principal, same[-1] if same else None)
+
+
+def _first_territory(editions: list[Edition]) -> str:
+    """The territory of the food bank that stands first, where several have editions."""
+    positions: dict[str, int] = {}
+    for edition in editions:
+        banks = open_edition(published_dir(), edition.territory).read("mart_food_banks")
+        positions[edition.territory] = banks["position"].to_list()[0] if banks.height else 10**6
+    return min(positions, key=lambda territory: (positions[territory], territory), default="")
+
+
+def list_edition_territories() -> list[str]:
+    """Territories with an edition, for readers of editions only."""
+    return sorted({edition.territory for edition in list_editions(published_dir())})
+
+
+def find_latest_edition(territory: str | None) -> Edition | None:
+    """The last edition of a territory, None where there is none (or none can be read)."""
+    if territory is None:
+        return None
+    try:
+        editions = list_editions(published_dir(), territory)
+    except PublicationError:
+        return None
+    return editions[-1] if editions else None
 
 
 def is_stale(publication: Publication, now: datetime | None = None) -> bool:
-    """Whether a publication is more than 24 hours old; an archive is not stale, it is dated."""
-    if publication.published_at is None:
+    """Whether a publication is more than 24 hours old; an edition is not stale, it is dated."""
+    if publication.published_at is None or publication.edition is not None:
         return False
     published_at = publication.published_at
     if published_at.tzinfo is None:
@@ -60,21 +182,23 @@ def is_stale(publication: Publication, now: datetime | None = None) -> bool:
     return (now or datetime.now(UTC)) - published_at > FRESH_FOR
 
 
-def read_choices(publication: Publication) -> Choices:
-    """What can be chosen in a publication."""
-    return _read_choices(publication.publication_id, publication.audience, published_dir())
+def read_choices(source: Source) -> Choices:
+    """What can be chosen in what was opened."""
+    return _read_choices(source)
 
 
-def read_page(publication: Publication, page: str, filters: Filters) -> PageModel:
-    """The view model of a page, kept in memory for the publication and the filters."""
-    return _read_page(
-        publication.publication_id, publication.audience, published_dir(), page, filters
-    )
+def read_page(opened: Opened, page: str, filters: Filters) -> PageModel:
+    """The view model of a page, kept in memory for what was opened and the filters.
+
+    Raises ForbiddenError where the page is not the principal's.
+    """
+    check_page(opened.principal, page)
+    return _read_page(opened.source, page, filters)
 
 
 @lru_cache(maxsize=16)
-def _read_choices(publication_id: str, audience: str, folder: Path) -> Choices:
-    publication = open_publication(folder, publication_id, audience)
+def _read_choices(source: Source) -> Choices:
+    publication = source.open()
     food_banks = tuple(
         FoodBank(
             food_bank_id=row["food_bank_id"],
@@ -115,9 +239,7 @@ def _read_choices(publication_id: str, audience: str, folder: Path) -> Choices:
     )
 
 
-@lru_cache(maxsize=256)
-def _read_page(
-    publication_id: str, audience: str, folder: Path, page: str, filters: Filters
-) -> PageModel:
-    publication = open_publication(folder, publication_id, audience)
-    return BUILDERS[page](publication, filters, read_words(filters.language))
+@lru_cache(maxsize=512)
+def _read_page(source: Source, page: str, filters: Filters) -> PageModel:
+    entry = PAGES[page]
+    return entry.build(source.open(), filters, read_words(filters.language))

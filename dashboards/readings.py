@@ -38,6 +38,17 @@ class Reading:
     is_partial: bool
     is_suppressed: bool
     method_version: str
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row of `mart_targets`: what was decided for a year."""
+
+    value: Decimal
+    unit: str
+    decided_by: str
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class DistributedFood:
-    """Food distributed in the months of a period, and on the same days a year before."""
+    """Food distributed in the months of a period, and on the same days a year before.
+
+    What is fresh is None where the audience's flows do not tell it.
+    """
 
     weight_kg: Decimal
     weight_kg_same_days: Decimal
-    fresh_kg: Decimal
-    fresh_kg_same_days: Decimal
+    fresh_kg: Decimal | None
+    fresh_kg_same_days: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,8 @@ def read_indicators(publication: Publication, scope_kind: str, scope_id: str) ->
             is_partial=row["is_partial"],
             is_suppressed=row["is_suppressed"],
             method_version=row["method_version"],
+            low=None if row["is_suppressed"] else row["low"],
+            high=None if row["is_suppressed"] else row["high"],
         )
         for row in rows.iter_rows(named=True)
     }
@@ -131,6 +147,17 @@ def read_methods(readings: Readings, code: str, variant: str = "") -> dict[date,
         reading.start: reading.method_version
         for reading in readings.values()
         if (reading.code, reading.variant, reading.kind) == (code, variant, "month")
+    }
+
+
+def read_targets(publication: Publication, food_bank_id: str) -> dict[tuple[str, int], Target]:
+    """What was decided by indicator and year."""
+    frame = publication.read("mart_targets").filter(pl.col("food_bank_id") == food_bank_id)
+    return {
+        (row["indicator_code"], row["period_start"].year): Target(
+            row["value"], row["unit"], row["decided_by"]
+        )
+        for row in frame.iter_rows(named=True)
     }
 
 
@@ -201,10 +228,24 @@ def add_distributed(flows: pl.DataFrame) -> DistributedFood:
         minus = rows.filter(pl.col("sign") < 0)[column].sum()
         return Decimal(plus or 0) - Decimal(minus or 0)
 
-    fresh = signed.filter(pl.col("is_fresh"))
+    fresh = signed.filter(pl.col("is_fresh")) if "is_fresh" in flows.columns else None
     return DistributedFood(
         weight_kg=total("weight_kg", signed),
         weight_kg_same_days=total("weight_kg_same_days", signed),
-        fresh_kg=total("weight_kg", fresh),
-        fresh_kg_same_days=total("weight_kg_same_days", fresh),
+        fresh_kg=None if fresh is None else total("weight_kg", fresh),
+        fresh_kg_same_days=None if fresh is None else total("weight_kg_same_days", fresh),
     )
+
+
+def read_place_names(publication: Publication, food_bank_id: str) -> dict[tuple[str, str], str]:
+    """Names of sites, partners and donors by (kind of place, identifier)."""
+    frame = publication.read("mart_places").filter(pl.col("food_bank_id") == food_bank_id)
+    return {
+        (kind, place): name
+        for kind, place, name in frame.select("place_kind", "place_id", "name").iter_rows()
+    }
+
+
+def sum_column(frame: pl.DataFrame, column: str) -> Decimal:
+    """The exact sum of a DECIMAL column, zero for no row."""
+    return Decimal(str(frame[column].sum() or 0))

@@ -16,7 +16,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from streamlit import config, file_util
 
-from dashboards.exports import answer_export
+from dashboards.access import read_local_principal
+from dashboards.exports import answer_example, answer_export, answer_health
 from dashboards.language import LANGUAGES, read_words
 from dashboards.middlewares import (
     CompressedStatic,
@@ -56,13 +57,18 @@ def check_binding(host: str, auth_mode: str) -> None:
 def create_app(published_dir: Path, auth_mode: str) -> st.App:
     """The ASGI application over a folder of publications."""
     os.environ[PUBLISHED_DIR_VARIABLE] = str(published_dir.resolve())
+    read_local_principal()
     for name, value in STREAMLIT_OPTIONS.items():
         config.set_option(name, value)
     titles = {language: read_words(language)("site.name") for language in LANGUAGES}
     guards = [Middleware(LoopbackOnly)] if auth_mode == "none" else []
     return st.App(
         Path(__file__).with_name("app.py"),
-        routes=[Route("/exports/{page}/{figure}.csv", answer_export, methods=["GET"])],
+        routes=[
+            Route("/export/example/{record}.csv", answer_example, methods=["GET"]),
+            Route("/export/{file}", answer_export, methods=["GET"]),
+            Route("/health", answer_health, methods=["GET"]),
+        ],
         middleware=[
             *guards,
             Middleware(SecurityHeaders),

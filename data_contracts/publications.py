@@ -77,6 +77,11 @@ class Publication:
     published_at: datetime | None = None
     edition: Edition | None = None
 
+    @property
+    def published_dir(self) -> Path:
+        """The folder of publications that this one lies in."""
+        return self.folder.parents[len(Path(self.audience).parts)]
+
     def marts(self) -> list[str]:
         """Names of the marts that this audience may read, in order."""
         return sorted(path.stem for path in self.folder.glob("mart_*.parquet"))
@@ -248,6 +253,22 @@ def list_editions(published_dir: Path, territory: str | None = None) -> list[Edi
     return sorted(
         _read_editions(published_dir, territory or "*"), key=lambda e: (e.territory, e.number)
     )
+
+
+def read_publication_log(published_dir: Path) -> list[dict[str, Any]]:
+    """Entries of the log of publications, the oldest first; a line cut short by a crash is none."""
+    try:
+        lines = (published_dir / "log" / "publications.jsonl").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines.splitlines(keepends=True):
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            if line.endswith("\n"):
+                raise PublicationError("the log of publications was damaged") from None
+    return entries
 
 
 def _read_editions(published_dir: Path, territory: str) -> Iterator[Edition]:

@@ -724,6 +724,9 @@ def serve(
     }
     environment["COLLECTO_PUBLISHED_DIR"] = str(settings.published)
     environment["COLLECTO_AUTH_MODE"] = settings.auth_mode
+    environment["COLLECTO_LOCAL_ROLE"] = settings.local_role
+    if settings.commune_contours:
+        environment["COLLECTO_COMMUNE_CONTOURS"] = str(settings.commune_contours.resolve())
     _replace_process(
         [sys.executable, "-m", "dashboards", "--host", host, "--port", str(port)],
         environment,

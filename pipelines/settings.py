@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     pseudonym_former_keys: SecretStr | None = None
     dagster_postgres_url: SecretStr | None = None
     auth_mode: Literal["none", "oidc"] = "none"
+    local_role: str = "data_team"
+    commune_contours: Path | None = None
     target: Literal["duckdb"] = "duckdb"
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
     sources_dir: Path | None = None

@@ -21,6 +21,7 @@ ZERO = Decimal("0.000")
 HYGIENE = "hygiene"
 TRANSFERS = "transfers"
 GROUPED = "grouped"
+ALL_SITES = "all"
 
 
 @dataclass(frozen=True)
@@ -118,20 +119,36 @@ Terms = dict[str, Decimal]
 FlowKey = tuple[str, str, str]
 
 
+def has_sites(publication: Publication) -> bool:
+    """Whether the audience may know sites and donors' kinds.
+
+    Outside the food bank the balance has one node for all sites, origins are channels, hygiene
+    products are in it (their stock is published with the rest) and protected cells leave a gap.
+    """
+    return not publication.audience.startswith(("metropole/", "public"))
+
+
+def _scan_by_site(
+    publication: Publication, mart: str, food_bank_id: str, first: date, last: date
+) -> pl.LazyFrame:
+    """Rows of the months; food only where the audience's rows tell it for the whole balance."""
+    rows = publication.scan(mart).filter(
+        pl.col("food_bank_id") == food_bank_id, pl.col("month").is_between(first, last)
+    )
+    if has_sites(publication):
+        return rows.filter(pl.col("network_family") != HYGIENE)
+    return rows.with_columns(site_id=pl.lit(ALL_SITES))
+
+
 def _sum_flows(
     publication: Publication, food_bank_id: str, first: date, last: date
 ) -> dict[FlowKey, Decimal]:
     """Kilograms by (site, flow, kind of donor or partner)."""
     frame = (
-        publication.scan("mart_flows_monthly")
-        .filter(
-            pl.col("food_bank_id") == food_bank_id,
-            pl.col("month").is_between(first, last),
-            pl.col("network_family") != HYGIENE,
-        )
+        _scan_by_site(publication, "mart_flows_monthly", food_bank_id, first, last)
         .with_columns(
             other=pl.when(pl.col("flow") == "received")
-            .then("supplier_kind")
+            .then("supplier_kind" if has_sites(publication) else "channel")
             .otherwise("partner_kind")
         )
         .group_by("site_id", "flow", "other")
@@ -146,11 +163,7 @@ def _sum_terms(
     publication: Publication, food_bank_id: str, first: date, last: date
 ) -> dict[str, Terms]:
     """Terms of the balance by site that the flows do not hold."""
-    rows = publication.scan("mart_mass_balance_monthly").filter(
-        pl.col("food_bank_id") == food_bank_id,
-        pl.col("month").is_between(first, last),
-        pl.col("network_family") != HYGIENE,
-    )
+    rows = _scan_by_site(publication, "mart_mass_balance_monthly", food_bank_id, first, last)
     month = pl.col("month")
     frame = (
         rows.group_by("site_id")
@@ -186,7 +199,8 @@ def _movements_of_site(
         if flow_site != site:
             continue
         if flow == "received":
-            movements.append((Node("supplier_kind", other, 0), weight))
+            group = "channel" if site == ALL_SITES else "supplier_kind"
+            movements.append((Node(group, other, 0), weight))
         elif flow in ("delivered", "returned"):
             sign = -1 if flow == "delivered" else 1
             net_deliveries[other] = net_deliveries.get(other, ZERO) + sign * weight
@@ -252,7 +266,7 @@ def group_small_kinds(balance: Balance, share: Decimal) -> Balance:
     weights: dict[Node, Decimal] = {}
     for link in balance.links:
         for node in (link.source, link.target):
-            if node.group in ("supplier_kind", "partner_kind"):
+            if node.group in ("supplier_kind", "channel", "partner_kind"):
                 weights[node] = weights.get(node, ZERO) + link.weight_kg
     limit = balance.total_kg * share
     small = [node for node, weight in weights.items() if weight < limit]

@@ -1,12 +1,11 @@
 """Page 1, L'essentiel: does our support have an effect, may I quote it?
 
 Here live the cards, the figure by month, the adoption of the platform, the published key figures
-and the sentences to quote, as frozen view models. Drawing belongs in `views/essentiel.py`.
+and the sentences to quote.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -24,7 +23,8 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 from dashboards.language.words import Words
-from dashboards.page_models.quotes import Quote, write_quotes, write_signature, write_warnings
+from dashboards.page_models.page import Cards, PageModel, Sentences
+from dashboards.page_models.quotes import write_quotes, write_signature, write_warnings
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
     add_distributed,
@@ -42,46 +42,25 @@ ADOPTION = (
     ("orders", ""),
     ("platform_tonnes_share", ""),
 )
-
-
 VERDICT_MARKS = {"equal": "✓", "reached": "✓", "apart": "✕", "missing": "–"}
 
 
-@dataclass(frozen=True)
-class EssentielPage:
-    """What the first page says."""
-
-    lead: str
-    kpis: tuple[Kpi, ...]
-    monthly: FigureModel
-    adoption_title: str
-    adoption: tuple[Kpi, ...]
-    key_figures: FigureModel
-    quotes: tuple[Quote, ...]
-    warnings: tuple[Quote, ...]
-    signature: str
-
-    @property
-    def figures(self) -> tuple[FigureModel, ...]:
-        """Figures that can be exported."""
-        return (self.monthly, self.key_figures)
-
-
-def build_essentiel(publication: Publication, filters: Filters, words: Words) -> EssentielPage:
+def build_essentiel(publication: Publication, filters: Filters, words: Words) -> PageModel:
     """The view model of the page."""
     scope = read_scope(publication, filters, words)
     supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
     kpis = _build_cards(scope, supplied)
-    return EssentielPage(
-        lead=_write_lead(scope, kpis[0]),
-        kpis=kpis,
-        monthly=_build_monthly(publication, scope, kpis[0]),
-        adoption_title=_write_adoption_title(scope),
-        adoption=tuple(build_kpi(scope, code, variant) for code, variant in ADOPTION),
-        key_figures=build_key_figures(publication, filters, words),
-        quotes=write_quotes(scope),
-        warnings=write_warnings(scope),
-        signature=write_signature(scope),
+    adoption = tuple(build_kpi(scope, code, variant) for code, variant in ADOPTION)
+    return PageModel(
+        PAGE,
+        _write_lead(scope, kpis[0]),
+        (
+            Cards("chiffres", words("essentiel.kpis"), kpis, is_title_shown=False),
+            _build_monthly(publication, scope, kpis[0]),
+            Cards("plateforme", _write_adoption_title(scope), adoption),
+            build_key_figures(publication, filters, words),
+            Sentences(write_quotes(scope), write_warnings(scope), write_signature(scope)),
+        ),
     )
 
 

@@ -1,13 +1,12 @@
 """Page 3, Mise à disposition: where does the food go, and does the balance close?
 
 Here live the Sankey of the closed balance, the kinds of partners, the households helped by month,
-the people declared (when they are supplied) and the service to partners, as frozen view models.
-Drawing belongs in `views/mise_a_disposition.py`, the arithmetic of the balance in `balance.py`.
+the people declared (when they are supplied) and the service to partners. The arithmetic of the
+balance is in `balance.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -23,7 +22,16 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 from dashboards.language.words import Words
-from dashboards.page_models.balance import GROUPED, Balance, Node, build_balance, group_small_kinds
+from dashboards.page_models.balance import (
+    ALL_SITES,
+    GROUPED,
+    Balance,
+    Node,
+    build_balance,
+    group_small_kinds,
+    has_sites,
+)
+from dashboards.page_models.page import Cards, PageModel
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
     food_flows,
@@ -45,28 +53,7 @@ SERVICE = (
 )
 
 
-@dataclass(frozen=True)
-class MiseADispositionPage:
-    """What the third page says."""
-
-    lead: str
-    balance: FigureModel
-    partner_kinds: FigureModel
-    households: FigureModel
-    people: FigureModel
-    service_title: str
-    service: tuple[Kpi, ...]
-
-    @property
-    def figures(self) -> tuple[FigureModel, ...]:
-        """Figures that can be exported."""
-        figures = (self.balance, self.partner_kinds, self.households)
-        return figures if self.people.state == "not_supplied" else (*figures, self.people)
-
-
-def build_mise_a_disposition(
-    publication: Publication, filters: Filters, words: Words
-) -> MiseADispositionPage:
+def build_mise_a_disposition(publication: Publication, filters: Filters, words: Words) -> PageModel:
     """The view model of the page."""
     scope = read_scope(publication, filters, words)
     first, last = months_of(filters.period)
@@ -76,14 +63,19 @@ def build_mise_a_disposition(
     site_names = _read_site_names(publication, filters.food_bank.food_bank_id)
     service = tuple(build_kpi(scope, code, variant) for code, variant in SERVICE)
     supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
-    return MiseADispositionPage(
-        lead=_write_lead(scope, balance),
-        balance=build_balance_figure(scope, balance, site_names),
-        partner_kinds=_build_partner_kinds(publication, scope),
-        households=_build_households(publication, scope),
-        people=_build_people(scope, "beneficiary_reports" in supplied),
-        service_title=_write_service_title(scope, service[0]),
-        service=service,
+    return PageModel(
+        PAGE,
+        _write_lead(scope, balance),
+        (
+            build_balance_figure(
+                scope, balance, site_names, is_protected=not has_sites(publication)
+            ),
+            _build_partner_kinds(publication, scope),
+            # Two populations, each in a figure of its own: they are never added.
+            _build_households(publication, scope),
+            _build_people(scope, "beneficiary_reports" in supplied),
+            Cards("service", _write_service_title(scope, service[0]), service),
+        ),
     )
 
 
@@ -109,13 +101,20 @@ def _read_site_names(publication: Publication, food_bank_id: str) -> dict[str, s
 
 def label_node(words: Words, node: Node, site_names: dict[str, str]) -> str:
     """A node of the balance, in words."""
+    if node.group == "site" and node.code == ALL_SITES:
+        return words("balance.all_sites")
     if node.group == "site":
         return site_names.get(node.code, node.code)
     return words.code(node.group, node.code)
 
 
-def build_balance_figure(scope: Scope, balance: Balance, site_names: dict[str, str]) -> FigureModel:
-    """The Sankey: a row per link; sources and targets carry their layer for drawing."""
+def build_balance_figure(
+    scope: Scope, balance: Balance, site_names: dict[str, str], *, is_protected: bool = False
+) -> FigureModel:
+    """The Sankey: a row per link; sources and targets carry their layer for drawing.
+
+    `is_protected`: as the metropole and the public read it.
+    """
     words, filters = scope.words, scope.filters
     rows: list[tuple[Cell, ...]] = [
         (
@@ -164,7 +163,10 @@ def build_balance_figure(scope: Scope, balance: Balance, site_names: dict[str, s
         columns=columns,
         rows=tuple(rows),
         method=scope.definitions["tonnes_distributed"].method_version,
-        notes=_write_balance_notes(words, balance),
+        notes=(
+            *_write_balance_notes(words, balance, is_protected=is_protected),
+            *((words("balance.note.protected"),) if is_protected else ()),
+        ),
         state="ok" if rows else "empty",
         labels=(
             words("balance.origins"),
@@ -175,18 +177,18 @@ def build_balance_figure(scope: Scope, balance: Balance, site_names: dict[str, s
     )
 
 
-def _write_balance_notes(words: Words, balance: Balance) -> tuple[str, ...]:
+def _write_balance_notes(words: Words, balance: Balance, *, is_protected: bool) -> tuple[str, ...]:
     if not balance.links:
         return ()
     gap = balance.total_kg - balance.outgoing_kg
-    notes = [
-        words(
-            "balance.note.closed" if not gap and not balance.unbalanced_kg else "balance.note.open",
-            incoming=write_number(words, balance.total_kg, 0),
-            outgoing=write_number(words, balance.outgoing_kg, 0),
-            gap=write_number(words, balance.unbalanced_kg, 3),
-        )
-    ]
+    is_closed = not gap and not balance.unbalanced_kg
+    state = "closed" if is_closed else "rounded" if is_protected else "open"
+    values = {
+        "incoming": write_number(words, balance.total_kg, 0),
+        "outgoing": write_number(words, balance.outgoing_kg, 0),
+        "gap": write_number(words, balance.unbalanced_kg, 3),
+    }
+    notes = [words(f"balance.note.{state}", **values)]
     if balance.transferred_kg:
         notes.append(
             words("balance.note.transfers", value=write_tonnes(words, balance.transferred_kg))
@@ -231,10 +233,10 @@ def _build_partner_kinds(publication: Publication, scope: Scope) -> FigureModel:
         rows.append((kind, words.code("partner_kind", kind), weight, share, earlier, growth))
     columns = (
         Column("partner_kind", ""),
-        Column("label", words("column.partner_kind")),
-        Column("weight_kg", words("column.tonnes"), "tonnes"),
-        Column("weight_share", words("column.share"), "share"),
-        Column("weight_kg_same_days", words("column.same_days"), "tonnes"),
+        Column("label", words("column.partner_kind"), role="label"),
+        Column("weight_kg", words("column.tonnes"), "tonnes", "value"),
+        Column("weight_share", words("column.share"), "share", "share"),
+        Column("weight_kg_same_days", words("column.same_days"), "tonnes", "earlier"),
         Column("difference_share", words("column.difference"), "growth"),
     )
     title = words("partner_kinds.title.neutral")
@@ -306,9 +308,11 @@ def _build_households(publication: Publication, scope: Scope) -> FigureModel:
         )
 
     notes = [words("households.note")]
-    anonymous = build_kpi(scope, "anonymous_parcels")
-    if anonymous.raw_value:
-        notes.append(words("households.note.anonymous", count=anonymous.value))
+    # Outside the food bank this count is not published.
+    if "anonymous_parcels" in scope.definitions:
+        anonymous = build_kpi(scope, "anonymous_parcels")
+        if anonymous.raw_value:
+            notes.append(words("households.note.anonymous", count=anonymous.value))
     return build_monthly(
         words,
         filters,

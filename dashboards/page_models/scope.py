@@ -1,4 +1,4 @@
-"""What both pages read first: the scope of their cards, and figures by month.
+"""What all pages read first: the scope of their cards, and figures by month.
 
 Here live the shared readings of a page and the months that a figure shows. What a page says with
 them belongs in its own file.
@@ -25,6 +25,8 @@ from dashboards.readings import (
     months_of,
     read_definitions,
     read_indicators,
+    read_supplied_records,
+    read_targets,
 )
 from data_contracts.periods import natural_end
 from data_contracts.publications import Publication
@@ -44,6 +46,7 @@ class MonthlyFigure:
     method: str
     notes: tuple[str, ...] = ()
     methods: Mapping[date, str] = field(default_factory=dict)
+    target: Decimal | None = None
 
 
 def read_scope(publication: Publication, filters: Filters, words: Words) -> Scope:
@@ -68,6 +71,8 @@ def read_scope(publication: Publication, filters: Filters, words: Words) -> Scop
         territory_distributed=(
             None if territory_flows is None else add_distributed(territory_flows)
         ),
+        targets=read_targets(publication, bank_id),
+        supplied=read_supplied_records(publication, bank_id),
     )
 
 
@@ -123,16 +128,17 @@ def build_monthly(
         title = write_month(words, month)
         if is_partial:
             title = words("monthly.partial", month=title)
-        rows.append((month, title, label, value, earlier, growth, is_partial))
+        rows.append((month, title, label, value, earlier, growth, is_partial, figure.target))
     year = filters.period.start.year
     columns = (
         Column("month", "", "date"),
-        Column("month_name", words("column.month")),
-        Column("month_short", ""),
-        Column(f"{figure.value_kind}_this_year", str(year), figure.value_kind),
-        Column(f"{figure.value_kind}_year_before", str(year - 1), figure.value_kind),
-        Column("difference_share", words("column.difference"), "growth"),
-        Column("is_partial", "", "flag"),
+        Column("month_name", words("column.month"), role="name"),
+        Column("month_short", "", role="x"),
+        Column(f"{figure.value_kind}_this_year", str(year), figure.value_kind, "value"),
+        Column(f"{figure.value_kind}_year_before", str(year - 1), figure.value_kind, "earlier"),
+        Column("difference_share", words("column.difference"), "growth", "change"),
+        Column("is_partial", "", "flag", "partial"),
+        Column(f"{figure.value_kind}_target", "", figure.value_kind, "target"),
     )
     return FigureModel(
         figure_id=figure.figure_id,

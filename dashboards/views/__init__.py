@@ -1,4 +1,4 @@
-"""One file a page: calls the view model of the page, then lays it out.
+"""Lays pages out on the screen.
 
 Nothing here works out a value: that belongs in `page_models/`. The pieces are in `blocks.py`.
 """

@@ -1,7 +1,7 @@
-"""What every page is given by the entry script, and the pieces that all pages share.
+"""What every page is given by the entry script.
 
-Here lives the context of a run: publication, filters, words. How it is resolved belongs in
-`app.py`.
+Here lives the context of a run: what was opened for whom, filters, words. How it is resolved
+belongs in `app.py`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from dashboards.figure_models import Provenance
 from dashboards.filters import Filters
 from dashboards.language.words import Words
-from data_contracts.publications import Publication
+from dashboards.published import Opened
 
 
 @dataclass(frozen=True)
 class Context:
     """One run of a page."""
 
-    publication: Publication
+    opened: Opened
     filters: Filters
     words: Words
     provenance: Provenance

@@ -73,6 +73,7 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
                 "grams_replayed",
             )
         }
+        | {"broken_rules": outcome.get("broken_rules", {})}
         for outcome in outcomes
         if outcome["state"] in COUNTED
     ]

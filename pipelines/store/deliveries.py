@@ -643,15 +643,31 @@ class DeliveryStore:
     def list_outcomes(self) -> list[dict[str, Any]]:
         """One dictionary per delivery and record, with delivery columns, in order of arrival.
 
-        `is_pending`: no finished build holds it as it stands.
+        `is_pending`: no finished build holds it as it stands. `broken_rules`: rows that wait for
+        correction by `<column>.<rule>`; a row may break several.
         """
+        broken: dict[tuple[str, str], dict[str, int]] = {}
+        for delivery_id, record, rule, count in self._db.execute(
+            "select delivery_id, record, coalesce(json_extract(broken.value, '$.column'), '')"
+            " || '.' || json_extract(broken.value, '$.rule') as rule, count(*)"
+            " from quarantine_rows, json_each(rules) broken where status = 'open'"
+            " group by 1, 2, 3 order by 1, 2, 3"
+        ):
+            broken.setdefault((delivery_id, record), {})[rule.lstrip(".")] = count
         rows = self._db.execute(
             "select r.*, d.food_bank_id, d.source_name, d.arrival_no, d.state, d.sent_at,"
             " d.received_at, d.lines_read, d.reason, r.revision > r.included_revision as is_pending"
             " from delivery_records r join deliveries d using (delivery_id)"
             " order by d.arrival_no, r.record"
         )
-        return [{**dict(row), "is_pending": bool(row["is_pending"])} for row in rows]
+        return [
+            {
+                **dict(row),
+                "is_pending": bool(row["is_pending"]),
+                "broken_rules": broken.get((row["delivery_id"], row["record"]), {}),
+            }
+            for row in rows
+        ]
 
     def list_replacing(self, food_bank_id: str, record: str, stream: str) -> dict[str, str]:
         """By delivery of one kind of file that counts, what it replaces; empty where none replaces

@@ -6,6 +6,7 @@ their own publication with it. The browser is Debian's Chromium (`make test` bri
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
+from dashboards.access import ROLE_VARIABLE
 from tests.fixtures.publication import EARLIER_ID, write_publication
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -64,19 +66,20 @@ def browser() -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="session")
 def serve_published() -> Iterator[ServePublished]:
-    """Starts a server over a folder of publications, once a folder; gives its address."""
+    """Starts a server over a folder of publications, once a folder and role; gives its address."""
     processes: list[subprocess.Popen[bytes]] = []
-    addresses: dict[Path, str] = {}
+    addresses: dict[tuple[Path, str], str] = {}
 
     def serve(folder: Path) -> str:
-        if folder not in addresses:
+        key = (folder, os.environ.get(ROLE_VARIABLE, ""))
+        if key not in addresses:
             port = _free_port()
             root = Path(__file__).parents[2]
             command = [sys.executable, "-c", SCRIPT, str(folder), str(port)]
             processes.append(subprocess.Popen(command, cwd=root))
-            addresses[folder] = f"http://127.0.0.1:{port}"
-            _wait_until_ready(addresses[folder], processes[-1])
-        return addresses[folder]
+            addresses[key] = f"http://127.0.0.1:{port}"
+            _wait_until_ready(addresses[key], processes[-1])
+        return addresses[key]
 
     yield serve
     for process in processes:

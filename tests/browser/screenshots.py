@@ -1,7 +1,7 @@
-"""Screenshots of every page at 1366 and 375 px, to look at: `make screenshots`.
+"""Screenshots of every page at 1366, 768 and 375 px, to look at: `make screenshots`.
 
 Serves the published data of the data folder (`COLLECTO_DATA_DIR`, default ./data) and writes PNG
-files into `screenshots/`.
+files into `docs/screenshots/`, which git keeps.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from dashboards.pages import PAGES
 from pipelines.settings import PROJECT_DIR, load_settings
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, stretch_to_page, wait_for_page
 
-PAGES = {"essentiel": "/", "mise-a-disposition": "/mise-a-disposition"}
-WIDTHS = (1366, 375)
+WIDTHS = (1366, 768, 375)
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     if not (published / "CURRENT").is_file():
         sys.stderr.write(f"nothing is published in {published}; run `make demo SERVE=0` first\n")
         return 1
-    folder = PROJECT_DIR / "screenshots"
+    folder = PROJECT_DIR / "docs" / "screenshots"
     folder.mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -44,11 +44,11 @@ def take_screenshots(site: str, folder: Path) -> None:
     """Write `<page>-<language>-<width>.png` for every page, language and width."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        for name, path in PAGES.items():
+        for name, entry in PAGES.items():
             for language in ("fr", "en"):
                 for width in WIDTHS:
                     page = browser.new_page(viewport={"width": width, "height": 900})
-                    page.goto(f"{site}{path}?lang={language}")
+                    page.goto(f"{site}{entry.path}?lang={language}")
                     wait_for_page(page)
                     stretch_to_page(page, width)
                     page.screenshot(path=folder / f"{name}-{language}-{width}.png", full_page=True)

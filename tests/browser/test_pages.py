@@ -1,60 +1,30 @@
-"""Pages 1 and 3 in a browser, over the small publication."""
+"""Pages 1 and 3 in a browser, over the small publication: addresses, choices, states."""
 
 from __future__ import annotations
 
 import csv
 import io
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.conftest import OpenPage, ServePublished, stretch_to_page, wait_for_page
+from tests.browser.conftest import OpenPage, ServePublished, wait_for_page
 from tests.fixtures.publication import EARLIER_ID, write_publication, write_refusal
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/mise-a-disposition")
 TABLE_ROWS = "table => table.querySelectorAll('tbody tr').length"
 BAR_VALUES = """id => {
   const chart = document.querySelector(`.st-key-chart-${id} .js-plotly-plot`);
   return chart.data.map(trace => Array.from(trace.x ?? []).length);
 }"""
-GRAVE = ("serious", "critical")
-
-
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_page_opens_in_its_language_without_errors_or_requests_elsewhere(
-    small_site: str, open_page: OpenPage, path: str, language: str
-) -> None:
-    visit = open_page(small_site, f"{path}?lang={language}")
-    page = visit.page
-    assert page.evaluate("document.documentElement.lang") == language
-    assert visit.errors == []
-    assert visit.elsewhere == []
-    assert page.locator("h1").count() == 1
-    assert page.locator(".notice-demonstration").is_visible()
-    site_name = {"fr": "Observatoire de l'aide alimentaire", "en": "Food aid observatory"}
-    assert page.title().endswith(site_name[language])
 
 
 def test_french_is_the_language_of_a_bare_address(small_site: str, open_page: OpenPage) -> None:
     visit = open_page(small_site)
     assert visit.page.evaluate("document.documentElement.lang") == "fr"
     assert visit.page.locator("h1").inner_text() == "L'essentiel"
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_no_heading_level_is_skipped(small_site: str, open_page: OpenPage, path: str) -> None:
-    page = open_page(small_site, path).page
-    levels = page.evaluate(
-        "[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
-    )
-    assert levels[0] == 1
-    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
 
 
 def test_the_period_of_the_address_changes_the_figure(small_site: str, open_page: OpenPage) -> None:
@@ -109,48 +79,6 @@ def test_a_narrow_screen_reads_the_balance_as_two_lists(
     assert totals == ["638,0\u00a0t", "638,0\u00a0t"]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_charts_have_an_alternative_text_with_a_number(
-    small_site: str, open_page: OpenPage, path: str
-) -> None:
-    page = open_page(small_site, path).page
-    texts = page.evaluate(
-        "[...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
-        ".map(chart => chart.getAttribute('aria-label') ?? '')"
-    )
-    assert texts
-    assert all(any(character.isdigit() for character in text) for text in texts)
-
-
-@pytest.mark.parametrize("width", [1366, 320])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(
-    small_site: str, open_page: OpenPage, path: str, width: int
-) -> None:
-    page = open_page(small_site, path, width=width).page
-    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-    stretch_to_page(page, width)
-    violations = Axe().run(page).response["violations"]
-    grave = [
-        (found["id"], [node["html"][:160] for node in found["nodes"]])
-        for found in violations
-        if found["impact"] in GRAVE
-    ]
-    assert grave == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_overflows_a_screen_of_320_pixels(
-    small_site: str, open_page: OpenPage, path: str
-) -> None:
-    page = open_page(small_site, path, width=320).page
-    overflow = page.evaluate(
-        "() => { const main = document.querySelector('[data-testid=stMain]');"
-        " return main.scrollWidth - main.clientWidth; }"
-    )
-    assert overflow <= 1
-
-
 def test_a_csv_is_downloaded_with_its_filters(
     small_site: str, open_page: OpenPage, tmp_path: Path
 ) -> None:
@@ -175,7 +103,7 @@ def test_a_choice_in_the_list_writes_the_address(small_site: str, open_page: Ope
 
 def test_the_menu_keeps_period_and_language(small_site: str, open_page: OpenPage) -> None:
     page = open_page(small_site, "/?lang=en&period=2023").page
-    page.get_by_role("link", name="Making food available").first.click()
+    page.locator(".menu-wide").get_by_role("link", name="Making food available").click()
     page.wait_for_selector("h1:has-text('Making food available')")
     page.wait_for_function("() => location.search.includes('period=2023')")
     assert "lang=en" in page.url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def test_three_bad_rows_of_ten_leave_seven_published(morning: DataFolder) -> Non
     ]
     counts = [delivery[f"rows_{name}"] for name in ("delivered", "accepted", "quarantined")]
     assert counts == [10, 7, 3]
+    # The publication names the rules, and no value.
+    [entry] = [
+        entry
+        for entry in open_current(morning.path / "published").manifest["inputs"]["deliveries"]
+        if entry["delivery_id"] == delivery["delivery_id"]
+    ]
+    broken = Counter(f"{rule['column']}.{rule['rule']}" for row in held for rule in row["rules"])
+    assert entry["broken_rules"] == dict(broken)
 
 
 def test_a_refresh_counts_what_it_took_and_what_it_held_back(morning: DataFolder) -> None:

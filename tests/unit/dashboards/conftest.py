@@ -8,7 +8,7 @@ import pytest
 
 from dashboards.filters import Filters, resolve_filters
 from dashboards.language import Words, read_words
-from dashboards.published import PUBLISHED_DIR_VARIABLE, read_choices
+from dashboards.published import PUBLISHED_DIR_VARIABLE, Source, read_choices
 from data_contracts.publications import Publication, open_current
 from tests.fixtures.publication import EARLIER_ID, write_publication
 
@@ -42,10 +42,10 @@ def english() -> Words:
 @pytest.fixture
 def to_date(publication: Publication) -> Filters:
     """The default view: 2024 to 25 June."""
-    return resolve_filters({}, read_choices(publication))[0]
+    return resolve_filters({}, read_choices(Source.of(publication)))[0]
 
 
 @pytest.fixture
 def whole_2023(publication: Publication) -> Filters:
     """The year 2023, before which there are no records."""
-    return resolve_filters({"period": "2023"}, read_choices(publication))[0]
+    return resolve_filters({"period": "2023"}, read_choices(Source.of(publication)))[0]

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
+import openpyxl
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from dashboards.access import ForbiddenError
 from dashboards.exports import (
     NoSuchFigureError,
+    answer_example,
     answer_export,
-    export_figure,
+    answer_health,
+    find_export,
     neutralise,
+    write_csv,
+    write_example,
     write_machine_value,
+    write_workbook,
 )
+from data_contracts.loader import load_records
 from data_contracts.publications import Publication
 from tests.fixtures.publication import EARLIER_ID, PUBLICATION_ID
 
@@ -38,8 +49,9 @@ def test_ordinary_texts_and_numbers_are_left_alone() -> None:
 
 
 def test_the_file_holds_the_rows_with_filters_and_publication(publication: Publication) -> None:
-    name, text = export_figure({"period": "2024-to-date"}, "essentiel", "tonnes-par-mois")
-    assert name == f"tonnes-par-mois_bourgogne_2024-to-date_{PUBLICATION_ID[:12]}.csv"
+    export = find_export({"period": "2024-to-date"}, "tonnes-par-mois")
+    assert export.stem == f"tonnes-par-mois_bourgogne_2024-to-date_{PUBLICATION_ID[:12]}"
+    text = write_csv(export)
     assert text.endswith("\r\n")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["weight_kg_this_year"] for row in rows] == ["88400"] * 5 + ["44200"]
@@ -50,8 +62,25 @@ def test_the_file_holds_the_rows_with_filters_and_publication(publication: Publi
     assert {row["is_demonstration"] for row in rows} == {"true"}
 
 
+def test_the_workbook_holds_the_same_rows_as_numbers_and_dates(publication: Publication) -> None:
+    export = find_export({"period": "2024-to-date", "lang": "en"}, "tonnes-par-mois")
+    book = openpyxl.load_workbook(io.BytesIO(write_workbook(export)))
+    rows = list(book["Data"].iter_rows(values_only=True))
+    assert [row[0].date() for row in rows[1:3]] == [date(2024, 1, 1), date(2024, 2, 1)]
+    assert [row[3] for row in rows[1:]] == [88400] * 5 + [44200]
+    assert book["Data"].freeze_panes == "A2"
+    about = {row[0]: row[1] for row in book["About"].iter_rows(values_only=True)}
+    assert about["publication_id"] == PUBLICATION_ID
+    assert about["period"] == "2024-to-date"
+    assert about["licence"] == "Licence Ouverte 2.0"
+    formulas = [
+        cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.data_type == "f"
+    ]
+    assert formulas == []
+
+
 def test_the_file_of_the_balance_adds_up(publication: Publication) -> None:
-    _, text = export_figure({}, "mise-a-disposition", "bilan-matiere")
+    text = write_csv(find_export({}, "bilan-matiere"))
     rows = list(csv.DictReader(io.StringIO(text)))
     incoming = sum(Decimal(row["weight_kg"]) for row in rows if row["source_layer"] == "0")
     outgoing = sum(Decimal(row["weight_kg"]) for row in rows if row["target_layer"] == "4")
@@ -59,23 +88,70 @@ def test_the_file_of_the_balance_adds_up(publication: Publication) -> None:
 
 
 def test_an_earlier_publication_can_be_taken_away(publication: Publication) -> None:
-    name, _ = export_figure({"pub": EARLIER_ID}, "essentiel", "chiffres-publies")
-    assert EARLIER_ID[:12] in name
+    assert EARLIER_ID[:12] in find_export({"pub": EARLIER_ID}, "chiffres-publies").stem
 
 
 def test_an_unknown_figure_is_refused(publication: Publication) -> None:
     with pytest.raises(NoSuchFigureError):
-        export_figure({}, "essentiel", "nothing")
-    with pytest.raises(NoSuchFigureError):
-        export_figure({}, "nowhere", "tonnes-par-mois")
+        find_export({}, "nothing")
 
 
-def test_the_route_sends_a_file_that_spreadsheets_read(publication: Publication) -> None:
-    route = Route("/exports/{page}/{figure}.csv", answer_export)
-    with TestClient(Starlette(routes=[route])) as client:
-        answer = client.get("/exports/essentiel/tonnes-par-mois.csv?period=2023&lang=en")
-        assert answer.status_code == 200
-        assert answer.content.startswith(b"\xef\xbb\xbfmonth,")
-        assert 'filename="tonnes-par-mois_bourgogne_2023_' in answer.headers["content-disposition"]
-        assert client.get("/exports/essentiel/nothing.csv").status_code == 404
-        assert client.get("/exports/essentiel/tonnes-par-mois.csv?pub=zz").status_code == 404
+def test_a_figure_of_another_role_is_refused(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLECTO_LOCAL_ROLE", "metropole:242100410")
+    with pytest.raises(ForbiddenError):
+        find_export({}, "decisions")
+
+
+@pytest.fixture
+def client(publication: Publication) -> Iterator[TestClient]:
+    routes = [
+        Route("/export/example/{record}.csv", answer_example),
+        Route("/export/{file}", answer_export),
+        Route("/health", answer_health),
+    ]
+    with TestClient(Starlette(routes=routes)) as opened:
+        yield opened
+
+
+def test_the_route_sends_files_that_spreadsheets_read(client: TestClient) -> None:
+    answer = client.get("/export/tonnes-par-mois.csv?period=2023&lang=en")
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"\xef\xbb\xbfmonth,")
+    assert 'filename="tonnes-par-mois_bourgogne_2023_' in answer.headers["content-disposition"]
+    book = client.get("/export/tonnes-par-mois.xlsx?period=2023")
+    assert book.content.startswith(b"PK")
+    metadata = client.get("/export/tonnes-par-mois.metadata.json?period=2023").json()
+    assert metadata["period"] == "2023"
+    assert metadata["publication_id"] == PUBLICATION_ID
+    assert "weight_kg_this_year" in json.dumps(metadata["columns"])
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing.csv", "tonnes-par-mois.exe", "tonnes-par-mois", "tonnes-par-mois.csv?pub=zz"]
+)
+def test_what_there_is_not_is_not_found(client: TestClient, path: str) -> None:
+    assert client.get(f"/export/{path}").status_code == 404
+
+
+def test_another_role_is_forbidden(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLECTO_LOCAL_ROLE", "metropole:242100410")
+    assert client.get("/export/decisions.csv").status_code == 403
+
+
+def test_the_server_says_whether_it_has_a_publication(client: TestClient) -> None:
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()["ok"]) == (200, True)
+
+
+@pytest.mark.parametrize("record", sorted(load_records()))
+def test_the_example_of_a_record_has_the_columns_of_its_contract(record: str) -> None:
+    rows = list(csv.reader(io.StringIO(write_example(record))))
+    assert rows[0] == [column.name for column in load_records()[record].columns]
+    assert len(rows) == 2 and len(rows[1]) == len(rows[0])
+
+
+def test_the_example_of_an_unknown_record_is_not_found(client: TestClient) -> None:
+    assert client.get("/export/example/nothing.csv").status_code == 404
+    assert client.get("/export/example/receipts.csv").status_code == 200

@@ -10,27 +10,26 @@ import pytest
 
 from dashboards.blocks import write_html_table, write_kpi, write_ledger
 from dashboards.figure_models import Column, FigureModel
-from dashboards.figures import draw_figure, place_nodes
+from dashboards.figures import draw_figure
+from dashboards.figures.balance import place_nodes
 from dashboards.filters import Filters
 from dashboards.kpis import Kpi
 from dashboards.language import Words
 from dashboards.page_models.essentiel import build_essentiel
-from dashboards.page_models.mise_a_disposition import (
-    MiseADispositionPage,
-    build_mise_a_disposition,
-)
+from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
+from dashboards.page_models.page import PageModel
 from data_contracts.publications import Publication
 
 
 @pytest.fixture
-def page(publication: Publication, to_date: Filters, french: Words) -> MiseADispositionPage:
+def page(publication: Publication, to_date: Filters, french: Words) -> PageModel:
     return build_mise_a_disposition(publication, to_date, french)
 
 
 def test_bars_are_the_rows_of_the_table(
     publication: Publication, to_date: Filters, french: Words
 ) -> None:
-    model = build_essentiel(publication, to_date, french).monthly
+    model = build_essentiel(publication, to_date, french).figure("tonnes-par-mois")
     figure = draw_figure(french, model)
     before, current = figure.data
     assert list(current.y) == [float(v) / 1000 for v in model.values("tonnes_this_year")]
@@ -38,14 +37,14 @@ def test_bars_are_the_rows_of_the_table(
     assert list(current.marker.pattern.shape) == [""] * 5 + ["/"]
 
 
-def test_ranked_bars_keep_the_order_of_the_rows(page: MiseADispositionPage, french: Words) -> None:
-    figure = draw_figure(french, page.partner_kinds)
-    weights = page.partner_kinds.values("weight_kg")
+def test_ranked_bars_keep_the_order_of_the_rows(page: PageModel, french: Words) -> None:
+    figure = draw_figure(french, page.figure("par-type-de-partenaire"))
+    weights = page.figure("par-type-de-partenaire").values("weight_kg")
     assert list(figure.data[0].x) == [float(weight) / 1000 for weight in weights]
 
 
-def test_links_of_the_sankey_are_the_rows(page: MiseADispositionPage, french: Words) -> None:
-    model = page.balance
+def test_links_of_the_sankey_are_the_rows(page: PageModel, french: Words) -> None:
+    model = page.figure("bilan-matiere")
     sankey = draw_figure(french, model).data[0]
     assert list(sankey.link.value) == [float(weight) for weight in model.values("weight_kg")]
     assert len(sankey.node.x) == len(place_nodes(model))
@@ -54,27 +53,26 @@ def test_links_of_the_sankey_are_the_rows(page: MiseADispositionPage, french: Wo
     assert incoming == outgoing
 
 
-def test_nodes_of_a_layer_do_not_overlap(page: MiseADispositionPage) -> None:
-    nodes = place_nodes(page.balance)
+def test_nodes_of_a_layer_do_not_overlap(page: PageModel) -> None:
+    nodes = place_nodes(page.figure("bilan-matiere"))
     for layer in {node.layer for node in nodes}:
         placed = sorted((node for node in nodes if node.layer == layer), key=lambda node: node.y)
         for upper, lower in pairwise(placed):
             assert upper.y + upper.half_height <= lower.y - lower.half_height + 1e-6
 
 
-def test_the_narrow_ledger_has_the_same_total_on_both_sides(
-    page: MiseADispositionPage, french: Words
-) -> None:
-    assert write_ledger(french, page.balance).count("<strong>638,0\u00a0t</strong>") == 2
+def test_the_narrow_ledger_has_the_same_total_on_both_sides(page: PageModel, french: Words) -> None:
+    assert (
+        write_ledger(french, page.figure("bilan-matiere")).count("<strong>638,0\u00a0t</strong>")
+        == 2
+    )
 
 
-def test_the_table_has_a_row_for_each_row_and_a_caption(
-    page: MiseADispositionPage, french: Words
-) -> None:
-    html = write_html_table(french, page.balance)
-    assert html.count("<tr>") == len(page.balance.rows) + 1
+def test_the_table_has_a_row_for_each_row_and_a_caption(page: PageModel, french: Words) -> None:
+    html = write_html_table(french, page.figure("bilan-matiere"))
+    assert html.count("<tr>") == len(page.figure("bilan-matiere").rows) + 1
     assert "<caption" in html
-    assert html.count('scope="row"') == len(page.balance.rows)
+    assert html.count('scope="row"') == len(page.figure("bilan-matiere").rows)
 
 
 def test_texts_of_the_data_are_escaped(french: Words) -> None:
@@ -83,9 +81,7 @@ def test_texts_of_the_data_are_escaped(french: Words) -> None:
     assert "<img" not in write_kpi(french, Kpi("c", "<img>", "ok", value="<img>"))
 
 
-def test_the_default_template_of_the_process_is_left_alone(
-    page: MiseADispositionPage, french: Words
-) -> None:
+def test_the_default_template_of_the_process_is_left_alone(page: PageModel, french: Words) -> None:
     before = plotly.io.templates.default
-    draw_figure(french, page.balance)
+    draw_figure(french, page.figure("bilan-matiere"))
     assert plotly.io.templates.default == before

@@ -18,7 +18,7 @@ from dashboards.filters import (
     write_query,
 )
 from dashboards.language import Words
-from dashboards.published import read_choices
+from dashboards.published import Source, read_choices
 from data_contracts.periods import natural_end
 from data_contracts.publications import Publication
 from tests.fixtures.publication import FOOD_BANK, TERRITORY
@@ -36,14 +36,14 @@ def test_an_empty_address_shows_the_latest_year_to_date(to_date: Filters) -> Non
 def test_a_period_code_of_the_address_comes_back_as_it_was(
     publication: Publication, code: str
 ) -> None:
-    filters, ignored = resolve_filters({"period": code}, read_choices(publication))
+    filters, ignored = resolve_filters({"period": code}, read_choices(Source.of(publication)))
     assert filters.period.code == code
     assert ignored == ()
 
 
 def test_unknown_values_are_ignored_with_a_note(publication: Publication) -> None:
     asked = {"period": "2019", "food_bank": "nowhere", "territory": "x", "lang": "de"}
-    filters, ignored = resolve_filters(asked, read_choices(publication))
+    filters, ignored = resolve_filters(asked, read_choices(Source.of(publication)))
     assert filters.period.code == "2024-to-date"
     assert filters.territory_code == TERRITORY
     assert filters.language == "fr"
@@ -51,13 +51,13 @@ def test_unknown_values_are_ignored_with_a_note(publication: Publication) -> Non
 
 
 def test_the_territory_can_be_left_out(publication: Publication) -> None:
-    filters, ignored = resolve_filters({"territory": "none"}, read_choices(publication))
+    filters, ignored = resolve_filters({"territory": "none"}, read_choices(Source.of(publication)))
     assert filters.territory_code is None
     assert ignored == ()
 
 
 def test_the_query_leads_back_to_the_same_state(publication: Publication) -> None:
-    choices = read_choices(publication)
+    choices = read_choices(Source.of(publication))
     filters, _ = resolve_filters({"period": "2023-Q4", "lang": "en"}, choices)
     query = dict(part.split("=") for part in write_query(filters).split("&"))
     assert resolve_filters(query, choices)[0] == filters
@@ -90,7 +90,7 @@ def test_labels_say_what_a_period_holds(french: Words, english: Words) -> None:
 
 
 def test_the_list_offers_the_latest_first_and_no_partial_year(publication: Publication) -> None:
-    periods = order_choices(read_choices(publication).periods[FOOD_BANK])
+    periods = order_choices(read_choices(Source.of(publication)).periods[FOOD_BANK])
     codes = [period.code for period in periods]
     assert codes[:4] == ["2024-to-date", "2023", "2024-Q2", "2024-Q1"]
     assert "2024" not in codes

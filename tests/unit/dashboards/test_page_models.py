@@ -13,13 +13,13 @@ from dashboards.filters import Filters, resolve_filters
 from dashboards.kpis import Kpi, judge
 from dashboards.language import Words, read_words
 from dashboards.page_models.essentiel import (
-    EssentielPage,
     build_essentiel,
     build_key_figures,
     judge_key_figure,
 )
 from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
-from dashboards.published import _read_choices, read_choices
+from dashboards.page_models.page import PageModel, Sentences
+from dashboards.published import Source, read_choices
 from data_contracts.publications import Publication, open_current
 from tests.fixtures.publication import build_indicators, build_marts, write_publication
 from tests.fixtures.publication import build_key_figures as build_figure_rows
@@ -29,15 +29,19 @@ ALL_PERIODS = ("2024-to-date", "2023", "2023-Q4", "2024-Q2", "2023-11", "2024-06
 
 
 @pytest.fixture
-def page(publication: Publication, to_date: Filters, french: Words) -> EssentielPage:
+def page(publication: Publication, to_date: Filters, french: Words) -> PageModel:
     return build_essentiel(publication, to_date, french)
 
 
-def _card(page: EssentielPage, code: str) -> Kpi:
-    return next(kpi for kpi in (*page.kpis, *page.adoption) if kpi.code == code)
+def sentences(page: PageModel) -> Sentences:
+    return next(section for section in page.sections if isinstance(section, Sentences))
 
 
-def test_tonnes_are_compared_with_the_same_days_of_the_year_before(page: EssentielPage) -> None:
+def _card(page: PageModel, code: str) -> Kpi:
+    return next(kpi for kpi in page.kpis if kpi.code == code)
+
+
+def test_tonnes_are_compared_with_the_same_days_of_the_year_before(page: PageModel) -> None:
     # 5.5 x 88.4 t = 486.2 t against 5.5 x 84.4 t = 464.2 t: + 4.7 %
     card = _card(page, "tonnes_distributed")
     assert (card.value, card.unit) == ("486,2", "t")
@@ -49,7 +53,7 @@ def test_tonnes_are_compared_with_the_same_days_of_the_year_before(page: Essenti
     assert card.territory == f"dont Dijon Métropole\u00a0: 354,2 t (73{NARROW}%)"
 
 
-def test_a_share_changes_in_points(page: EssentielPage) -> None:
+def test_a_share_changes_in_points(page: PageModel) -> None:
     # 242 / 486.2 = 49.8 % against 220 / 464.2 = 47.4 %
     card = _card(page, "fresh_share_distributed")
     assert card.value == f"49,8{NARROW}%"
@@ -57,7 +61,7 @@ def test_a_share_changes_in_points(page: EssentielPage) -> None:
     assert card.difference.text == "+2,4 points"
 
 
-def test_fewer_emissions_are_favourable(page: EssentielPage) -> None:
+def test_fewer_emissions_are_favourable(page: PageModel) -> None:
     card = _card(page, "induced_kg_per_tonne")
     assert card.difference is not None
     assert (card.difference.direction, card.difference.judgement) == ("down", "favourable")
@@ -65,7 +69,7 @@ def test_fewer_emissions_are_favourable(page: EssentielPage) -> None:
     assert judge("up", "none") == "neutral"
 
 
-def test_what_is_not_supplied_says_what_is_missing_and_shows_no_zero(page: EssentielPage) -> None:
+def test_what_is_not_supplied_says_what_is_missing_and_shows_no_zero(page: PageModel) -> None:
     for code in ("people_declared", "cost_per_tonne"):
         card = _card(page, code)
         assert card.state == "not_supplied"
@@ -84,14 +88,14 @@ def test_before_the_records_begin_there_is_no_difference_and_a_reason(
     assert card.no_difference == (
         "Pas de comparaison\u00a0: les enregistrements commencent le 2 janvier 2023."
     )
-    assert all(row[5] is None for row in page.monthly.rows)
-    assert page.monthly.title == "Tonnes distribuées par mois"
+    assert all(row[5] is None for row in page.figure("tonnes-par-mois").rows)
+    assert page.figure("tonnes-par-mois").title == "Tonnes distribuées par mois"
 
 
 def test_a_partial_quarter_takes_the_same_days_from_the_monthly_flows(
     publication: Publication, french: Words
 ) -> None:
-    filters, _ = resolve_filters({"period": "2024-Q2"}, read_choices(publication))
+    filters, _ = resolve_filters({"period": "2024-Q2"}, read_choices(Source.of(publication)))
     page = build_essentiel(publication, filters, french)
     # 2.5 x 88.4 = 221.0 t against 2.5 x 84.4 = 211.0 t; households cannot be derived
     tonnes, households = _card(page, "tonnes_distributed"), _card(page, "households_helped")
@@ -102,12 +106,14 @@ def test_a_partial_quarter_takes_the_same_days_from_the_monthly_flows(
     assert "mêmes jours" in households.no_difference
 
 
-def test_a_partial_month_has_no_difference(page: EssentielPage) -> None:
-    assert page.monthly.values("is_partial") == [False] * 5 + [True]
-    assert page.monthly.values("tonnes_this_year") == [Decimal(88_400)] * 5 + [Decimal(44_200)]
-    assert page.monthly.values("tonnes_year_before") == [Decimal(84_400)] * 6
-    assert page.monthly.values("difference_share")[-1] is None
-    _, rows = write_table(read_words("fr"), page.monthly)
+def test_a_partial_month_has_no_difference(page: PageModel) -> None:
+    assert page.figure("tonnes-par-mois").values("is_partial") == [False] * 5 + [True]
+    assert page.figure("tonnes-par-mois").values("tonnes_this_year") == [Decimal(88_400)] * 5 + [
+        Decimal(44_200)
+    ]
+    assert page.figure("tonnes-par-mois").values("tonnes_year_before") == [Decimal(84_400)] * 6
+    assert page.figure("tonnes-par-mois").values("difference_share")[-1] is None
+    _, rows = write_table(read_words("fr"), page.figure("tonnes-par-mois"))
     assert rows[-1] == ["juin 2024 (mois en cours)", "44,2", "84,4", "n.d."]
 
 
@@ -116,7 +122,7 @@ def test_a_partial_month_has_no_difference(page: EssentielPage) -> None:
 def test_titles_have_ten_words_or_fewer_and_alt_has_a_number(
     publication: Publication, code: str, language: str
 ) -> None:
-    choices = read_choices(publication)
+    choices = read_choices(Source.of(publication))
     filters, _ = resolve_filters({"period": code, "lang": language}, choices)
     words = read_words(language)
     pages = (
@@ -124,7 +130,7 @@ def test_titles_have_ten_words_or_fewer_and_alt_has_a_number(
         build_mise_a_disposition(publication, filters, words),
     )
     for page in pages:
-        for figure in page.figures:
+        for figure in page.exported:
             assert 0 < len(figure.title.split(" ")) <= 10, figure.title
             assert figure.state == "ok"
             assert any(character.isdigit() for character in figure.alt), figure.alt
@@ -137,19 +143,21 @@ def test_titles_have_ten_words_or_fewer_and_alt_has_a_number(
 def test_the_period_sets_the_months_of_the_figure(
     publication: Publication, french: Words, code: str, months: int
 ) -> None:
-    filters, _ = resolve_filters({"period": code}, read_choices(publication))
-    assert len(build_essentiel(publication, filters, french).monthly.rows) == months
+    filters, _ = resolve_filters({"period": code}, read_choices(Source.of(publication)))
+    assert (
+        len(build_essentiel(publication, filters, french).figure("tonnes-par-mois").rows) == months
+    )
 
 
 def test_a_missing_indicator_is_not_a_zero(tmp_path: Path, french: Words) -> None:
     rows = [row for row in build_indicators() if row["indicator_code"] != "households_helped"]
     write_publication(tmp_path, changes={"mart_indicators": rows})
     publication = open_current(tmp_path)
-    choices = _read_choices(publication.publication_id, "data_team", tmp_path)
+    choices = read_choices(Source.of(publication))
     page = build_essentiel(publication, resolve_filters({}, choices)[0], french)
     card = _card(page, "households_helped")
     assert (card.state, card.value, card.difference) == ("missing", "n.d.", None)
-    assert not any("foyers différents" in quote.sentence for quote in page.quotes)
+    assert not any("foyers différents" in quote.sentence for quote in sentences(page).quotes)
 
 
 def test_a_suppressed_value_is_an_s(tmp_path: Path, french: Words) -> None:
@@ -158,16 +166,18 @@ def test_a_suppressed_value_is_an_s(tmp_path: Path, french: Words) -> None:
         row["is_suppressed"] = row["indicator_code"] == "households_helped"
     write_publication(tmp_path, changes={"mart_indicators": rows})
     publication = open_current(tmp_path)
-    choices = _read_choices(publication.publication_id, "data_team", tmp_path)
+    choices = read_choices(Source.of(publication))
     page = build_essentiel(publication, resolve_filters({}, choices)[0], french)
     assert _card(page, "households_helped").value == "s"
 
 
-def test_sentences_carry_their_period_and_the_warning_its_sum(page: EssentielPage) -> None:
-    assert len(page.quotes) == 4
-    assert all("2024" in quote.sentence or "2023" in quote.sentence for quote in page.quotes)
+def test_sentences_carry_their_period_and_the_warning_its_sum(page: PageModel) -> None:
+    assert len(sentences(page).quotes) == 4
+    assert all(
+        "2024" in quote.sentence or "2023" in quote.sentence for quote in sentences(page).quotes
+    )
     # 250 households in 2023, 300 to date in 2024: the sum that must not be said
-    assert page.warnings[0].sentence == "250 + 300 = 550 foyers sur deux ans."
+    assert sentences(page).warnings[0].sentence == "250 + 300 = 550 foyers sur deux ans."
 
 
 def test_a_published_figure_is_equal_to_its_own_precision() -> None:
@@ -194,7 +204,7 @@ def test_the_title_counts_the_published_figures_that_are_found(
 def test_partner_kinds_are_ranked_net_of_refusals(
     publication: Publication, to_date: Filters, french: Words
 ) -> None:
-    figure = build_mise_a_disposition(publication, to_date, french).partner_kinds
+    figure = build_mise_a_disposition(publication, to_date, french).figure("par-type-de-partenaire")
     assert figure.values("partner_kind") == ["social_grocery", "independent_charity", "ccas"]
     assert figure.values("weight_kg") == [Decimal(242_000), Decimal(132_000), Decimal(110_000)]
     assert figure.values("weight_kg_same_days")[0] == Decimal(220_000)
@@ -205,19 +215,19 @@ def test_households_by_month_are_a_figure_of_their_own_and_are_not_added(
     publication: Publication, to_date: Filters, french: Words
 ) -> None:
     page = build_mise_a_disposition(publication, to_date, french)
-    assert page.households.values("count_this_year") == [120] * 6
-    assert page.households.title.startswith("300 foyers")
-    assert "ne s'additionnent pas" in page.households.notes[0]
-    assert page.people.state == "not_supplied"
-    assert page.people.rows == ()
+    assert page.figure("foyers-par-mois").values("count_this_year") == [120] * 6
+    assert page.figure("foyers-par-mois").title.startswith("300 foyers")
+    assert "ne s'additionnent pas" in page.figure("foyers-par-mois").notes[0]
+    assert page.figure("personnes-declarees").state == "not_supplied"
+    assert page.figure("personnes-declarees").rows == ()
 
 
 def test_the_balance_says_that_it_closes(
     publication: Publication, to_date: Filters, french: Words
 ) -> None:
     page = build_mise_a_disposition(publication, to_date, french)
-    assert page.balance.notes[0].startswith("Le bilan ferme")
-    assert "Transferts entre sites" in page.balance.notes[1]
+    assert page.figure("bilan-matiere").notes[0].startswith("Le bilan ferme")
+    assert "Transferts entre sites" in page.figure("bilan-matiere").notes[1]
 
 
 def test_checks_are_counted_in_any_form() -> None:
@@ -253,11 +263,13 @@ def test_a_new_method_is_a_break_without_comparison_on_cards_and_by_month(
     assert card.no_difference == (
         "Pas de comparaison\u00a0: la méthode de calcul a changé entre les deux périodes."
     )
-    growths = dict(zip(page.monthly.values("month"), page.monthly.values("difference_share"),
-                       strict=True))  # fmt: skip
+    monthly = page.figure("tonnes-par-mois")
+    growths = dict(zip(monthly.values("month"), monthly.values("difference_share"), strict=True))
     assert growths[date(2024, 2, 1)] is not None
     assert growths[changed_on] is None
-    breaks = [note for note in page.monthly.notes if note.startswith("Rupture de série")]
+    breaks = [
+        note for note in page.figure("tonnes-par-mois").notes if note.startswith("Rupture de série")
+    ]
     assert breaks == [
         "Rupture de série\u00a0: méthode 1.1 à partir de mars 2024, sans comparaison avec la"
         " précédente."
@@ -293,7 +305,11 @@ def test_declared_people_are_shown_by_month_with_the_share_that_declared(
     assert (card.state, card.value) == ("ok", f"14{NARROW}100")
     assert card.notes == (f"Déclarées par 87,0{NARROW}% des partenaires actifs.",)
     page = build_mise_a_disposition(publication, to_date, french)
-    assert page.people in page.figures
-    assert page.people.title.startswith(f"14{NARROW}100 personnes déclarées")
-    assert page.people.values("count_this_year") == [14_000 + n * 100 for n in range(1, 7)]
-    assert any("ne s'ajoute pas aux foyers" in note for note in page.people.notes)
+    assert page.figure("personnes-declarees") in page.exported
+    assert page.figure("personnes-declarees").title.startswith(f"14{NARROW}100 personnes déclarées")
+    assert page.figure("personnes-declarees").values("count_this_year") == [
+        14_000 + n * 100 for n in range(1, 7)
+    ]
+    assert any(
+        "ne s'ajoute pas aux foyers" in note for note in page.figure("personnes-declarees").notes
+    )

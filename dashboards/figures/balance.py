@@ -1,7 +1,7 @@
-"""Charts: a figure's view model drawn by Plotly, purely.
+"""The Sankey of the closed mass balance.
 
-Here lives how values become marks. Titles, subtitles, tables and legends are text of the page and
-belong in `blocks.py`; values are worked out in `page_models/`.
+Here live the placing of its nodes and their labels; its rows come from
+`page_models/mise_a_disposition.py`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel
-from dashboards.language.formats import (
-    write_growth,
-    write_number,
-    write_share,
-    write_tonnes,
-    write_tonnes_only,
-)
+from dashboards.figures.marks import template_of
+from dashboards.language.formats import write_tonnes, write_tonnes_only
 from dashboards.language.words import Words
-from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, PREVIOUS, chart_template
+from dashboards.theme import ACTUAL, INK, MUTED
 
-SEPARATORS = {"fr": ",\u202f", "en": ".,"}
 BALANCE_HEIGHT = 620
 BALANCE_WIDTH = 1120
 BALANCE_PAD = 20
@@ -43,177 +37,6 @@ BALANCE_SPECIAL_COLOURS = {
     "balance.unbalanced_in": "#B00020",
     "balance.unbalanced_out": "#B00020",
 }
-
-
-def draw_figure(words: Words, model: FigureModel) -> go.Figure:
-    """The chart of a figure. Raises KeyError for a kind that has no chart."""
-    draw = {"monthly": draw_monthly, "ranked": draw_ranked, "balance": draw_balance}[model.kind]
-    return draw(words, model)
-
-
-def chart_config(words: Words) -> dict[str, Any]:
-    """Plotly's settings for a chart on a page."""
-    return {
-        "displayModeBar": False,
-        "responsive": True,
-        "scrollZoom": False,
-        "doubleClick": False,
-        "locale": words.language,
-    }
-
-
-def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
-    """Two bars a month: the year before in grey, this year in navy, hatched where partial."""
-    this_year, year_before = model.columns[3], model.columns[4]
-    scale = 1000 if this_year.kind == "tonnes" else 1
-    labels = model.values("month_short")
-    names = model.values("month_name")
-    current = model.values(this_year.key)
-    earlier = model.values(year_before.key)
-    growths = model.values("difference_share")
-    partial = model.values("is_partial")
-
-    def write(value: Any) -> str:
-        if this_year.kind == "tonnes":
-            return write_tonnes(words, value)
-        return write_number(words, value)
-
-    figure = go.Figure()
-    positions = list(range(len(labels)))
-    if any(value is not None for value in earlier):
-        figure.add_bar(
-            name=year_before.label,
-            x=positions,
-            y=_scaled(earlier, scale),
-            marker={"color": PREVIOUS},
-            hovertemplate="%{customdata}<extra></extra>",
-            customdata=[
-                f"{name} · {year_before.label} : {write(value)}"
-                for name, value in zip(names, earlier, strict=True)
-            ],
-        )
-    figure.add_bar(
-        name=this_year.label,
-        x=positions,
-        y=_scaled(current, scale),
-        marker={
-            "color": ACTUAL,
-            "line": {"color": ACTUAL, "width": 1},
-            "pattern": {
-                "shape": ["/" if flag else "" for flag in partial],
-                "fillmode": "replace",
-                "fgcolor": ACTUAL,
-                "bgcolor": PAPER,
-                "size": 7,
-                "solidity": 0.3,
-            },
-        },
-        text=[_short_label(words, value, this_year.kind) for value in current],
-        textposition="outside",
-        textfont={"size": 13, "color": INK},
-        cliponaxis=False,
-        constraintext="none",
-        textangle=0,
-        hovertemplate="%{customdata}<extra></extra>",
-        customdata=[
-            f"{name} : {write(value)}" + (f" ({write_growth(words, growth)})" if growth else "")
-            for name, value, growth in zip(names, current, growths, strict=True)
-        ],
-    )
-    known = [float(value) / scale for value in [*current, *earlier] if value is not None]
-    top = max(known, default=1.0) or 1.0
-    figure.update_layout(
-        template=chart_template(SEPARATORS[words.language]),
-        height=340,
-        barmode="group",
-        bargap=0.58 if len(labels) < 4 else 0.4 if len(labels) < 8 else 0.3,
-        bargroupgap=0.06,
-        margin={"l": 36, "r": 2, "t": 22, "b": 28},
-    )
-    figure.update_xaxes(
-        tickvals=positions,
-        ticktext=labels,
-        tickangle=0,
-        tickfont={"size": 11 if len(labels) > 8 else 13, "color": MUTED},
-        showline=True,
-        linecolor=MUTED,
-        linewidth=1,
-    )
-    figure.update_yaxes(
-        range=[0, top * 1.04],
-        nticks=5,
-        showgrid=True,
-        gridcolor=LINE,
-        gridwidth=1,
-        tickformat=",~g",
-        rangemode="tozero",
-    )
-    return figure
-
-
-def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
-    """One bar a row in the order of the rows, its label above, the year before as a thin bar."""
-    names = model.values("label")
-    weights = model.values("weight_kg")
-    shares = model.values("weight_share")
-    earlier = model.values("weight_kg_same_days")
-    positions = list(range(len(names)))
-    figure = go.Figure()
-    figure.add_bar(
-        name=model.labels[0],
-        orientation="h",
-        y=positions,
-        x=_scaled(weights, 1000),
-        width=0.3,
-        marker={"color": ACTUAL},
-        text=[
-            f"<b>{write_tonnes(words, weight)}</b> · {write_share(words, share, 0)}"
-            for weight, share in zip(weights, shares, strict=True)
-        ],
-        textposition="outside",
-        textfont={"size": 13, "color": INK},
-        cliponaxis=False,
-        constraintext="none",
-        hovertemplate="%{customdata}<extra></extra>",
-        customdata=[
-            f"{name} : {write_tonnes(words, weight)}"
-            for name, weight in zip(names, weights, strict=True)
-        ],
-    )
-    if any(value is not None for value in earlier):
-        figure.add_bar(
-            name=model.labels[1],
-            orientation="h",
-            y=[position + 0.25 for position in positions],
-            x=_scaled(earlier, 1000),
-            width=0.13,
-            marker={"color": PREVIOUS},
-            hovertemplate="%{customdata}<extra></extra>",
-            customdata=[
-                f"{name} · {model.labels[1]} : {write_tonnes(words, value)}"
-                for name, value in zip(names, earlier, strict=True)
-            ],
-        )
-    for position, name in zip(positions, names, strict=True):
-        figure.add_annotation(
-            x=0,
-            y=position - 0.34,
-            xanchor="left",
-            yanchor="middle",
-            text=name,
-            showarrow=False,
-            font={"size": 14, "color": INK},
-        )
-    top = max([float(value) / 1000 for value in [*weights, *earlier] if value], default=1.0)
-    figure.update_layout(
-        template=chart_template(SEPARATORS[words.language]),
-        height=20 + 58 * max(len(names), 1),
-        barmode="overlay",
-        margin={"l": 0, "r": 0, "t": 4, "b": 4},
-    )
-    figure.update_xaxes(visible=False, range=[0, top * 1.5])
-    figure.update_yaxes(visible=False, range=[len(names) - 0.45, -0.6] if names else [1, 0])
-    return figure
 
 
 @dataclass(frozen=True)
@@ -300,7 +123,7 @@ def _spread(
 def draw_balance(words: Words, model: FigureModel) -> go.Figure:
     """The Sankey of the closed balance, labels outside the drawing on both sides."""
     if not model.rows:
-        return go.Figure(layout={"template": chart_template(SEPARATORS[words.language])})
+        return go.Figure(layout={"template": template_of(words)})
     nodes = place_nodes(model)
     index = {node.code: position for position, node in enumerate(nodes)}
     colours = [
@@ -366,7 +189,7 @@ def draw_balance(words: Words, model: FigureModel) -> go.Figure:
             font={"size": 13, "color": MUTED},
         )
     figure.update_layout(
-        template=chart_template(SEPARATORS[words.language]),
+        template=template_of(words),
         height=BALANCE_HEIGHT,
         margin=BALANCE_MARGIN,
     )
@@ -421,18 +244,6 @@ def _rank(code: str) -> int:
 def _tint(colour: str) -> str:
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.28)"
-
-
-def _scaled(values: Sequence[Any], scale: int) -> list[float | None]:
-    return [None if value is None else float(value) / scale for value in values]
-
-
-def _short_label(words: Words, value: Any, kind: str) -> str:
-    if value is None:
-        return ""
-    if kind != "tonnes":
-        return write_number(words, value)
-    return write_number(words, value / 1000, 0 if abs(value) >= 100_000 else 1)
 
 
 def _integer(value: Any) -> int:

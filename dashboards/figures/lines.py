@@ -1,0 +1,158 @@
+"""Lines over time: at most four series with their names at the end, and a measure with its limits.
+
+Roles: `x` (date), `x_label`, `series`, `value`; for the limits `low`, `high`, and `flag`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards.figure_models import FigureModel, write_measure
+from dashboards.figures.marks import HOVER, read_role, scale_values, template_of, top_of
+from dashboards.language.words import Words
+from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, PREVIOUS, SERIES, UNFAVOURABLE
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+LABEL_ROOM = 0.055
+
+
+def draw_lines(words: Words, model: FigureModel) -> go.Figure:
+    """A line per series in the order of the rows; its name and last value stand at its end.
+
+    What is grouped as the rest is grey. Lines differ by colour and by dash.
+    """
+    column, values = read_role(model, "value")
+    days, labels, series = (model.by_role(role) for role in ("x", "x_label", "series"))
+    kind = column.kind
+    names = list(dict.fromkeys(series))
+    ticks = dict(sorted(dict(zip(days, labels, strict=True)).items()))
+    places = {day: place for place, day in enumerate(ticks)}
+    scaled = scale_values(values, kind)
+    top = top_of(scaled)
+    figure = go.Figure()
+    ends: list[tuple[float, str, str]] = []
+    for index, name in enumerate(names):
+        rows = [
+            (places[day], value, raw, label)
+            for day, value, raw, label, owner in zip(
+                days, scaled, values, labels, series, strict=True
+            )
+            if owner == name
+        ]
+        colour = SERIES[index] if index < len(SERIES) else PREVIOUS
+        figure.add_scatter(
+            name=name,
+            x=[row[0] for row in rows],
+            y=[row[1] for row in rows],
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5, "dash": DASHES[index % len(DASHES)]},
+            marker={"size": 5, "color": colour},
+            hovertemplate=HOVER,
+            customdata=[
+                f"{name} · {label} : {write_measure(words, kind, raw)}" for _, _, raw, label in rows
+            ],
+        )
+        last = next((row for row in reversed(rows) if row[1] is not None), None)
+        if last is not None and last[1] is not None:
+            ends.append((last[1], f"{name} <b>{write_measure(words, kind, last[2])}</b>", colour))
+    for (_, text, colour), y in zip(
+        ends, _spread([end[0] for end in ends], top * LABEL_ROOM), strict=True
+    ):
+        figure.add_annotation(
+            x=len(places) - 1,
+            y=y,
+            xshift=10,
+            xanchor="left",
+            yanchor="middle",
+            align="left",
+            text=text,
+            showarrow=False,
+            font={"size": 13, "color": INK if colour == PREVIOUS else colour},
+        )
+    _lay_out(figure, words, list(ticks.values()), [0, top * 1.08])
+    figure.update_layout(margin={"r": 250 if any(names) else 90})
+    return figure
+
+
+def draw_control(words: Words, model: FigureModel) -> go.Figure:
+    """A measure over time between its usual limits; what falls outside has a mark and a label."""
+    column, values = read_role(model, "value")
+    days, labels, flags = (model.by_role(role) for role in ("x", "x_label", "flag"))
+    kind = column.kind
+    scaled = scale_values(values, kind)
+    places = list(range(len(days)))
+    figure = go.Figure()
+    limits: list[float | None] = []
+    for role in ("low", "high"):
+        limit = scale_values(model.by_role(role), kind)
+        limits += limit
+        if any(value is not None for value in limit):
+            figure.add_scatter(
+                name=role,
+                x=places,
+                y=limit,
+                mode="lines",
+                line={"color": MUTED, "width": 1.5, "dash": "dash"},
+                hoverinfo="skip",
+            )
+    figure.add_scatter(
+        name=column.label,
+        x=places,
+        y=scaled,
+        mode="lines+markers+text",
+        line={"color": ACTUAL, "width": 2.5},
+        marker={
+            "size": [11 if flag else 6 for flag in flags],
+            "symbol": ["diamond" if flag else "circle" for flag in flags],
+            "color": [UNFAVOURABLE if flag else ACTUAL for flag in flags],
+            "line": {"width": 1, "color": PAPER},
+        },
+        text=[
+            write_measure(words, kind, value) if flag or place == len(places) - 1 else ""
+            for place, (value, flag) in enumerate(zip(values, flags, strict=True))
+        ],
+        textposition="top center",
+        textfont={"size": 13, "color": INK},
+        cliponaxis=False,
+        hovertemplate=HOVER,
+        customdata=[
+            f"{label} : {write_measure(words, kind, value)}"
+            for label, value in zip(labels, values, strict=True)
+        ],
+    )
+    known = [value for value in [*scaled, *limits] if value is not None]
+    bottom = min([0.0, *known])
+    _lay_out(figure, words, labels, [bottom * 1.15, top_of(scaled, limits) * 1.15])
+    figure.update_layout(margin={"r": 40})
+    return figure
+
+
+def _lay_out(figure: go.Figure, words: Words, labels: list[Any], span: list[float]) -> None:
+    step = max(1, -(-len(labels) // 9))
+    shown = list(range(len(labels) - 1, -1, -step))[::-1]
+    figure.update_layout(
+        template=template_of(words), height=360, margin={"l": 46, "t": 22, "b": 30}
+    )
+    figure.update_xaxes(
+        tickvals=shown,
+        ticktext=[str(labels[place]) for place in shown],
+        tickangle=0,
+        range=[-0.3, max(len(labels) - 0.7, 0.7)],
+        showline=True,
+        linecolor=MUTED,
+    )
+    figure.update_yaxes(
+        range=span, nticks=5, showgrid=True, gridcolor=LINE, gridwidth=1, tickformat=",~g"
+    )
+
+
+def _spread(values: list[float], room: float) -> list[float]:
+    """Places for labels at `values`, moved apart so that each has `room`."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    placed = list(values)
+    for lower, upper in itertools.pairwise(order):
+        placed[upper] = max(placed[upper], placed[lower] + room)
+    return placed

@@ -1,0 +1,72 @@
+"""What all charts share: scales, short labels, the template in the reader's language.
+
+Nothing here draws a chart of its own; colours are in `theme.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards.figure_models import Column, FigureModel, write_cell
+from dashboards.language.formats import write_number
+from dashboards.language.words import Words
+from dashboards.theme import INK, chart_template
+
+SEPARATORS = {"fr": ",\u202f", "en": ".,"}
+SCALES = {"tonnes": 1000, "share": 0.01, "growth": 0.01}
+HOVER = "%{customdata}<extra></extra>"
+
+
+def template_of(words: Words) -> go.layout.Template:
+    """The template of charts, with the separators of the language."""
+    return chart_template(SEPARATORS[words.language])
+
+
+def scale_values(values: Sequence[Any], kind: str) -> list[float | None]:
+    """Values in the unit of the axis (tonnes, per cent); None where missing or suppressed."""
+    scale = SCALES.get(kind, 1)
+    return [
+        None if value is None or isinstance(value, str) else float(value) / scale
+        for value in values
+    ]
+
+
+def read_role(model: FigureModel, role: str) -> tuple[Column, list[Any]]:
+    """The column of a role and its values. Raises KeyError where the figure has none."""
+    column = model.column(role)
+    if column is None:
+        raise KeyError(f"{model.figure_id} has no column for {role}")
+    return column, model.values(column.key)
+
+
+def write_short(words: Words, kind: str, value: Any) -> str:
+    """A label on a mark: no more digits than a reader takes in."""
+    if value is None:
+        return ""
+    if kind == "tonnes" and not isinstance(value, str):
+        return write_number(words, value / 1000, 0 if abs(value) >= 100_000 else 1)
+    return write_cell(words, kind, value)
+
+
+def top_of(*series: Sequence[float | None]) -> float:
+    """The largest value, 1 where there is none: a chart needs a scale."""
+    return (
+        max((value for values in series for value in values if value is not None), default=1) or 1
+    )
+
+
+def name_row(text: str, y: float) -> dict[str, Any]:
+    """The annotation that names a horizontal bar, above it."""
+    return {
+        "x": 0,
+        "y": y,
+        "xref": "paper",
+        "xanchor": "left",
+        "yanchor": "middle",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 14, "color": INK},
+    }

@@ -1,0 +1,186 @@
+"""What merging two recorded rounds of one day and depot would save.
+
+Stops of both are put in one order from the depot and back (nearest next, then crossings undone);
+its great-circle length times the detour ratio of the two recorded rounds gives kilometres of road.
+Emissions and driving time follow the kilometres of the recorded rounds; the minutes at the stops
+stay. A pair that no vehicle of the two could carry is not proposed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import combinations, pairwise
+
+import polars as pl
+
+from data_contracts.publications import Publication
+
+EARTH_RADIUS_KM = 6371.0088
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RecordedRound:
+    """A round as it was driven: the depot, then its stops in order."""
+
+    round_id: str
+    site_id: str
+    kind: str
+    depot: Point
+    stops: tuple[Point, ...]
+    distance_km: Decimal
+    kg_co2e: Decimal
+    minutes: int
+    stop_minutes: int
+    carried_kg: Decimal
+    payload_kg: Decimal
+
+    @property
+    def great_circle_km(self) -> float:
+        """Length of the recorded order as the crow flies, from the depot and back."""
+        return tour_length(self.depot, self.stops)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Two rounds driven as one."""
+
+    first_id: str
+    second_id: str
+    site_id: str
+    stops: int
+    carried_kg: Decimal
+    payload_kg: Decimal
+    recorded_km: Decimal
+    merged_km: Decimal
+    saved_kg_co2e: Decimal
+    saved_hours: Decimal
+
+    @property
+    def saved_km(self) -> Decimal:
+        """Kilometres that would not be driven."""
+        return self.recorded_km - self.merged_km
+
+
+def propose_merges(publication: Publication, food_bank_id: str, day: date) -> list[Merge]:
+    """Pairs of rounds of one day, depot and kind that save kilometres, the largest first."""
+    rounds = read_rounds(publication, food_bank_id, day)
+    merges = []
+    for first, second in combinations(rounds, 2):
+        if (first.site_id, first.kind) != (second.site_id, second.kind):
+            continue
+        merge = merge_rounds(first, second)
+        if merge is not None and merge.saved_km > 0:
+            merges.append(merge)
+    return sorted(merges, key=lambda merge: (-merge.saved_km, merge.first_id, merge.second_id))
+
+
+def merge_rounds(first: RecordedRound, second: RecordedRound) -> Merge | None:
+    """Both rounds as one; None where no recorded vehicle carries both loads."""
+    carried = first.carried_kg + second.carried_kg
+    payload = max(first.payload_kg, second.payload_kg)
+    crow_km = first.great_circle_km + second.great_circle_km
+    if carried > payload or crow_km <= 0:
+        return None
+    recorded = first.distance_km + second.distance_km
+    stops = order_stops(first.depot, (*first.stops, *second.stops))
+    # Roads are longer than the crow's way by the same ratio as in the recorded rounds.
+    share = Decimal(str(round(tour_length(first.depot, stops) / crow_km, 9)))
+    merged = (recorded * share).quantize(Decimal("0.001"))
+    driving = max(first.minutes + second.minutes - first.stop_minutes - second.stop_minutes, 0)
+    saved_share = 1 - share
+    return Merge(
+        first_id=first.round_id,
+        second_id=second.round_id,
+        site_id=first.site_id,
+        stops=len(stops),
+        carried_kg=carried,
+        payload_kg=payload,
+        recorded_km=recorded,
+        merged_km=merged,
+        saved_kg_co2e=((first.kg_co2e + second.kg_co2e) * saved_share).quantize(Decimal("0.001")),
+        saved_hours=(Decimal(driving) * saved_share / 60).quantize(Decimal("0.01")),
+    )
+
+
+def read_rounds(publication: Publication, food_bank_id: str, day: date) -> list[RecordedRound]:
+    """Rounds of a day whose depot, stops, kilometres and payload are all known."""
+    places = publication.read("mart_places").filter(
+        pl.col("food_bank_id") == food_bank_id, pl.col("latitude").is_not_null()
+    )
+    points = {
+        (kind, place): (float(latitude), float(longitude))
+        for kind, place, latitude, longitude in places.select(
+            "place_kind", "place_id", "latitude", "longitude"
+        ).iter_rows()
+    }
+    is_that_day = (pl.col("food_bank_id") == food_bank_id) & (pl.col("round_date") == day)
+    stops = publication.scan("mart_round_stops").filter(is_that_day).collect()
+    found = []
+    for row in (
+        publication.scan("mart_rounds").filter(is_that_day).sort("round_id").collect()
+    ).iter_rows(named=True):
+        own = stops.filter(pl.col("round_id") == row["round_id"], ~pl.col("is_own_depot")).sort(
+            "stop_no"
+        )
+        at = [points.get(key) for key in own.select("place_kind", "place_id").iter_rows()]
+        depot = points.get(("site", row["site_id"]))
+        needed = (row["distance_km"], row["payload_kg"], row["carried_kg"], row["kg_co2e"], depot)
+        if not at or None in at or None in needed:
+            continue
+        found.append(
+            RecordedRound(
+                round_id=row["round_id"],
+                site_id=row["site_id"],
+                kind=row["kind"],
+                depot=points["site", row["site_id"]],
+                stops=tuple(point for point in at if point is not None),
+                distance_km=row["distance_km"],
+                kg_co2e=row["kg_co2e"],
+                minutes=row["minutes"] or 0,
+                stop_minutes=int(own["minutes"].sum() or 0),
+                carried_kg=row["carried_kg"],
+                payload_kg=row["payload_kg"],
+            )
+        )
+    return found
+
+
+def great_circle_km(first: Point, second: Point) -> float:
+    """Distance of two places by the haversine formula, in km."""
+    latitudes = [math.radians(point[0]) for point in (first, second)]
+    half_lat = (latitudes[1] - latitudes[0]) / 2
+    half_lon = math.radians(second[1] - first[1]) / 2
+    chord = math.sin(half_lat) ** 2 + (
+        math.cos(latitudes[0]) * math.cos(latitudes[1]) * math.sin(half_lon) ** 2
+    )
+    return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(chord)))
+
+
+def tour_length(depot: Point, stops: Sequence[Point]) -> float:
+    """Great-circle length from the depot through the stops and back, in km."""
+    way = [depot, *stops, depot]
+    return sum(great_circle_km(a, b) for a, b in pairwise(way))
+
+
+def order_stops(depot: Point, stops: Sequence[Point]) -> tuple[Point, ...]:
+    """A short order: the nearest next from the depot, then reversals while they shorten it."""
+    left, way, at = list(stops), [], depot
+    while left:
+        at = min(left, key=lambda point: (great_circle_km(at, point), point))
+        left.remove(at)
+        way.append(at)
+    length = tour_length(depot, way)
+    has_improved = True
+    while has_improved:
+        has_improved = False
+        for start, end in combinations(range(len(way)), 2):
+            turned = [*way[:start], *reversed(way[start : end + 1]), *way[end + 1 :]]
+            shorter = tour_length(depot, turned)
+            if shorter < length - 1e-9:
+                way, length, has_improved = turned, shorter, True
+    return tuple(way)

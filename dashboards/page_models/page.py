@@ -1,0 +1,130 @@
+"""What a page is made of: sections in the order of reading, as frozen view models.
+
+Here live the kinds of sections and the finding of a figure among them. How a section is laid out
+belongs in `views.py`; what it says in the file of its page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.figure_models import FigureModel
+from dashboards.kpis import Kpi
+from dashboards.page_models.quotes import Quote
+
+
+@dataclass(frozen=True)
+class Cards:
+    """A grid of cards. Its title is shown, or is there for readers of the structure only."""
+
+    anchor: str
+    title: str
+    kpis: tuple[Kpi, ...]
+    is_title_shown: bool = True
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What may be quoted beside what should not be said."""
+
+    quotes: tuple[Quote, ...]
+    warnings: tuple[Quote, ...]
+    signature: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice that the page offers; it is written into the address as `parameter`.
+
+    `options`: (code, label) in their order; `is_text`: a field to type into instead of a list.
+    """
+
+    parameter: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: tuple[str, ...]
+    is_many: bool = False
+    is_text: bool = False
+    help_text: str = ""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Paragraphs under a heading, each with an optional address to follow."""
+
+    anchor: str
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A value of the address that means nothing on this page, or another state to be told."""
+
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something to decide today: what, how much, how urgent, whose, and where to see it."""
+
+    what: str
+    detail: str
+    weight_text: str
+    due_text: str
+    owner: str
+    address: str
+    urgency: str
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions of a morning, the heaviest and most urgent first."""
+
+    anchor: str
+    title: str
+    subtitle: str
+    items: tuple[Decision, ...]
+    nothing: str
+    figure: FigureModel
+
+
+Section = Cards | Sentences | Choice | Prose | Alert | Decisions | FigureModel
+
+
+@dataclass(frozen=True)
+class PageModel:
+    """What a page says."""
+
+    page: str
+    lead: str
+    sections: tuple[Section, ...]
+
+    @property
+    def figures(self) -> tuple[FigureModel, ...]:
+        """Figures in their order, those without records included."""
+        found = [section for section in self.sections if isinstance(section, FigureModel)]
+        found += [section.figure for section in self.sections if isinstance(section, Decisions)]
+        return tuple(found)
+
+    @property
+    def exported(self) -> tuple[FigureModel, ...]:
+        """Figures whose rows can be taken away."""
+        return tuple(figure for figure in self.figures if figure.state == "ok")
+
+    @property
+    def kpis(self) -> tuple[Kpi, ...]:
+        """The cards of the page."""
+        return tuple(
+            kpi for section in self.sections if isinstance(section, Cards) for kpi in section.kpis
+        )
+
+    def figure(self, figure_id: str) -> FigureModel:
+        """The figure of an identifier. Raises KeyError where the page has none."""
+        for figure in self.figures:
+            if figure.figure_id == figure_id:
+                return figure
+        raise KeyError(f"page {self.page} has no figure {figure_id}")
