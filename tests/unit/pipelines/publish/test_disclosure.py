@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.disclosure import contract_for, load_policy
-from data_contracts.loader import load_marts
 from pipelines.publish.attacker import attack
 from pipelines.publish.audit import find_complementary
 from pipelines.publish.disclosure import (
@@ -23,91 +21,10 @@ from pipelines.publish.disclosure import (
     merge_donors,
 )
 from pipelines.publish.people import PARCELS, read_cells, round_people
-from tests.fixtures.publication import build_marts, contract_schema
+from tests.fixtures.protected import BANK, make_donations, make_sources
 
 POLICY = load_policy()
-BANK, TERRITORY = "bourgogne", "242100410"
 COUNTS = PARCELS.counts
-DONATION_SCHEMA = {
-    "month": pl.Date, "food_bank_id": pl.String, "channel": pl.String, "network_family": pl.String,
-    "is_food": pl.Boolean, "supplier_id": pl.String, "commune_code": pl.String,
-    "weight_kg": pl.Decimal(18, 3),
-}  # fmt: skip
-
-
-def make_donations(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=DONATION_SCHEMA, orient="row")
-
-
-def households(mart: str, start: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    """Rows `(start, place, households)`; parcels and kilograms follow from them."""
-    place = {"mart_households_yearly": "commune_code", "mart_households_quarterly": "qpv_code"}
-    written = [
-        {
-            start: when,
-            "food_bank_id": BANK,
-            **({place[mart]: where} if mart in place else {}),
-            "households_helped": count,
-            "new_households": count * 2 // 3,
-            "people_helped": 2 * count,
-            "parcels": count + count // 4,
-            "anonymous_parcels": count // 4,
-            "parcel_kg": Decimal(3 * count),
-        }
-        for when, where, count in rows
-    ]
-    return pl.DataFrame(written, schema=contract_schema(mart), orient="row")
-
-
-def indicator_rows(scope: tuple[str, str], kind: str, start: date, end: date,
-                   count: int) -> list[dict[str, Any]]:  # fmt: skip
-    values = {
-        "households_helped": count, "new_households": count * 2 // 3, "people_helped": 2 * count,
-        "parcels": count + count // 4, "anonymous_parcels": count // 4,
-        "parcel_tonnes": Decimal(3 * count) / 1000,
-    }  # fmt: skip
-    shared = {
-        "scope_kind": scope[0], "scope_id": scope[1], "variant": "", "period_kind": kind,
-        "period_start": start, "period_end": end, "unit": "x", "is_partial": False,
-        "is_suppressed": False, "quality": "measured", "method_version": "1.0", "data_date": end,
-    }  # fmt: skip
-    rows = [{**shared, "indicator_code": code, "value": value} for code, value in values.items()]
-    rate = Decimal(3 * count) / count if count else None
-    rows.append({**shared, "indicator_code": "kg_per_household", "value": rate,
-                 "numerator": Decimal(3 * count), "denominator": Decimal(count)})  # fmt: skip
-    return rows
-
-
-def make_sources(inside: dict[str, int], outside: dict[str, int]) -> Sources:
-    """A food bank that helped households of communes within its territory and elsewhere."""
-    year, end = date(2023, 1, 1), date(2023, 12, 31)
-    everywhere = {**inside, **outside}
-    marts = {
-        name: pl.DataFrame(rows, schema=contract_schema(name), orient="row", strict=False)
-        for name, rows in {name: [] for name in load_marts()}.items()
-    }
-    fixture = build_marts()
-    for name in ("mart_food_banks", "mart_register"):
-        marts[name] = pl.DataFrame(fixture[name], schema=contract_schema(name), orient="row")
-    marts["mart_communes"] = pl.DataFrame(
-        [
-            {"commune_code": code, "name": code,
-             "epci_code": TERRITORY if code in inside else "999999999"}
-            for code in everywhere
-        ],
-        schema=contract_schema("mart_communes"),
-    )  # fmt: skip
-    marts["mart_households_yearly"] = households(
-        "mart_households_yearly", "year_start",
-        [(year, code, count) for code, count in everywhere.items() if count],
-    )  # fmt: skip
-    total, part = sum(everywhere.values()), sum(inside.values())
-    rows = indicator_rows(("food_bank", BANK), "year", year, end, total)
-    rows += indicator_rows(("territory", TERRITORY), "year", year, end, part)
-    rows += indicator_rows(("network", "network"), "year", year, end, total)
-    marts["mart_indicators"] = pl.DataFrame(rows, schema=contract_schema("mart_indicators"))
-    empty = marts["mart_households_quarterly"]
-    return Sources(marts, make_donations([]), empty)
 
 
 def find_again(sources: Sources, outside: dict[str, pl.DataFrame]) -> list[str]:
