@@ -209,7 +209,7 @@ def _show_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> None:
             write_notice(
                 "warning",
                 words("notice.warning.title"),
-                words("notice.warning", count=total - passed),
+                words.count("notice.warning", total - passed, count=total - passed),
             )
         )
     for value in ignored:

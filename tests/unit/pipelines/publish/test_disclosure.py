@@ -46,6 +46,7 @@ ELSEWHERE = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(inside=COMMUNES, outside=ELSEWHERE)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_hidden_is_found_again_in_random_food_banks(
