@@ -13,7 +13,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-quick sweep mutation lint format dev dashboards bench bench-intake docs screenshots lock check-lock clean system-packages
+.PHONY: help install demo test test-quick sweep mutation lint format dev dashboards bench bench-dashboards bench-intake docs screenshots lock check-lock clean system-packages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -72,13 +72,16 @@ dashboards: install ## Dashboards on 127.0.0.1:8501
 bench: install ## Speed beside the hand-written limit (LINES="1e5 1e6 1e7": sizes)
 	@$(BIN)/python benchmarks/run.py $(LINES)
 
+bench-dashboards: install ## Budgets of the dashboards as ratios, over the published demonstration
+	@$(BIN)/python benchmarks/pages.py
+
 bench-intake: install ## The intake: judging beside a hand-written scan, 1 GB, a thousand files
 	@$(BIN)/python benchmarks/intake.py
 
 docs: install ## Pages of indicators from the register; dbt's docs and Data Docs into the data folder
 	@$(BIN)/python -m pipelines.documents
 
-screenshots: install system-packages ## Screenshots of every page at 1366 and 375 px into screenshots/
+screenshots: install system-packages ## Screenshots of every page at 1366, 768 and 375 px into docs/screenshots/
 	@$(BIN)/python -m tests.browser.screenshots
 
 lock: install ## Compile requirements.lock again

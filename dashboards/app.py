@@ -382,4 +382,5 @@ def _write_demonstration(words: Words) -> str:
     )
 
 
-run()
+if __name__ == "__main__":
+    run()
