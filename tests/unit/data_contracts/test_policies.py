@@ -1,0 +1,126 @@
+"""What an audience may rely on, and what policies and profiles may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from data_contracts.disclosure import SUPPRESSED, PeoplePolicy, contract_for, load_policy
+from data_contracts.loader import (
+    MAX_YAML_BYTES,
+    ContractError,
+    Control,
+    Expected,
+    Join,
+    SentAt,
+    load_marts,
+    read_yaml,
+)
+
+PEOPLE = "mart_households_yearly"
+
+
+def test_inside_a_contract_is_whole_and_a_food_bank_may_have_no_row() -> None:
+    whole = load_marts()[PEOPLE]
+    assert contract_for(PEOPLE, "data_team") == whole
+    own = contract_for(PEOPLE, "food_banks/bourgogne")
+    assert own.columns == whole.columns
+    assert own.minimum_rows == 0
+
+
+@pytest.mark.parametrize("audience", ["public", "metropole/242100410"])
+def test_outside_counts_of_people_may_be_hidden_and_keys_may_not(audience: str) -> None:
+    contract = contract_for(PEOPLE, audience)
+    assert contract.minimum_rows == 0
+    assert contract.columns[-1].name == SUPPRESSED and contract.columns[-1].is_required
+    assert "anonymous_parcels" not in [column.name for column in contract.columns]
+    for column in contract.columns[:-1]:
+        inside = load_marts()[PEOPLE].column(column.name)
+        assert column.is_required == (inside.is_required and inside.is_key), column.name
+
+
+def test_outside_flows_have_a_code_for_what_was_merged() -> None:
+    merged = load_policy().donors.merged_code
+    contract = contract_for("mart_flows_monthly", "public")
+    assert merged in contract.column("channel").codes
+    assert merged not in load_marts()["mart_flows_monthly"].column("channel").codes
+    assert not contract.column("weight_kg").is_required
+    assert "site_id" not in [column.name for column in contract.columns]
+
+
+def test_a_mart_shown_as_it_is_keeps_its_columns() -> None:
+    inside = load_marts()["mart_orders_weekly"]
+    assert contract_for("mart_orders_weekly", "public").columns == inside.columns
+
+
+@pytest.mark.parametrize(
+    ("name", "refused", "accepted"),
+    [("threshold", 1, 2), ("rounding", 0, 1), ("possible_values", 1, 2),
+     ("hidden_parcels_rounding_kg", 0, 1), ("edition_months", 0, 1)],
+)  # fmt: skip
+def test_a_policy_that_protects_nothing_is_refused(name: str, refused: int, accepted: int) -> None:
+    values = {
+        "threshold": 11, "rounding": 5, "possible_values": 5, "hidden_parcels_rounding_kg": 500,
+        "edition_months": 24,
+    }  # fmt: skip
+    assert getattr(PeoplePolicy(**values | {name: accepted}), name) == accepted  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=name):
+        PeoplePolicy(**values | {name: refused})  # type: ignore[arg-type]
+
+
+def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which() -> None:
+    assert Expected(every="day").weekdays == [1, 2, 3, 4, 5, 6, 7]
+    assert Expected(every="day").days == 1
+    assert Expected(every="day", weekdays=[1, 7]).weekdays == [1, 7]
+    for weekdays in ([], [0], [8], [1, 8]):
+        with pytest.raises(ValidationError, match="weekdays"):
+            Expected(every="day", weekdays=weekdays)
+    for days in (-1, 61):
+        with pytest.raises(ValidationError, match="days"):
+            Expected(every="day", days=days)
+
+
+def test_a_join_names_keys_and_columns() -> None:
+    assert Join(lookup="a.csv", by={"x": "y"}, columns=["z"]).columns == ["z"]
+    with pytest.raises(ValidationError, match="columns"):
+        Join(lookup="a.csv", by={"x": "y"}, columns=[])
+    with pytest.raises(ValidationError, match="by"):
+        Join(lookup="a.csv", by={}, columns=["z"])
+
+
+def test_a_control_checks_something() -> None:
+    assert Control(rows={"label": ["Total"]}, count="n").sums == []
+    with pytest.raises(ValidationError, match="sums, count or both"):
+        Control(rows={"label": ["Total"]})
+    with pytest.raises(ValidationError, match="rows"):
+        Control(rows={}, count="n")
+
+
+def test_when_a_file_was_sent_comes_from_one_place() -> None:
+    with pytest.raises(ValidationError, match="one of name and column"):
+        SentAt(date_format="%Y")
+    with pytest.raises(ValidationError, match="one of name and column"):
+        SentAt(name="(x)", column="y", date_format="%Y")
+    with pytest.raises(ValidationError, match="one group"):
+        SentAt(name="x", date_format="%Y")
+    assert SentAt(name="(x)", date_format="%Y").column is None
+
+
+def test_an_error_of_yaml_names_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\nb: [1\nc: 2\n", encoding="utf-8")
+    with pytest.raises(ContractError, match=r"x\.yaml, line 3"):
+        read_yaml(path)
+    path.write_text("a: 1\na: 2\n", encoding="utf-8")
+    with pytest.raises(ContractError, match=r"x\.yaml, line 2"):
+        read_yaml(path)
+    path.write_bytes(b"a: \xff\n")
+    with pytest.raises(ContractError, match="not plain YAML"):
+        read_yaml(path)
+    path.write_text("#" * (MAX_YAML_BYTES + 1), encoding="utf-8")
+    with pytest.raises(ContractError, match="larger than"):
+        read_yaml(path)
+    path.write_text("#" * MAX_YAML_BYTES, encoding="utf-8")
+    assert read_yaml(path) is None
