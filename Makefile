@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 SERVE ?= 1
 LINES ?= 1e5
 SAMPLE ?= 40
+# Workers of pytest: one more than the two cores, so that waiting for a browser or a process costs nothing.
+WORKERS ?= 3
 PORT ?= 8501
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -39,13 +41,13 @@ demo: install ## Demonstration records -> refresh -> dashboards on 127.0.0.1:850
 	@if [ "$(SERVE)" != 0 ]; then $(BIN)/collecto serve --port $(PORT); fi
 
 test: install system-packages check-lock lint ## Lint, types and every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-quick: install ## Tests without a browser and without the whole demonstration
 	@$(BIN)/python -m pytest -m "not browser and not slow and not sweep"
 
 sweep: install system-packages ## The long tests: more histories, more kills, more random worlds
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m sweep
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m sweep
 
 mutation: install ## Change one thing at a time in contracts, rules, disclosure, publication (SAMPLE=40)
 	@$(BIN)/python -m tests.mutation --sample $(SAMPLE)

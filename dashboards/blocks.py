@@ -6,6 +6,7 @@ touch Streamlit. What is said belongs in `page_models/`, charts in `figures.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -37,6 +38,7 @@ from dashboards.page_models.quotes import Quote
 TALL = 18
 # Charts that a narrow screen cannot hold.
 WIDE_KINDS = ("heat", "lines")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>&])")
 ARROWS = {"up": "▲", "down": "▼", "flat": "="}
 
 
@@ -316,6 +318,11 @@ def write_notice(kind: str, title: str, text: str, role: str = "status") -> str:
     )
 
 
+def escape_markdown(text: str) -> str:
+    """Text of data as Streamlit's headings show it: no mark-up, no icon, no formula in it."""
+    return MARKDOWN.sub(r"\\\1", text)
+
+
 def show_html(html: str) -> None:
     """HTML on the page."""
     st.html(html)
@@ -335,7 +342,7 @@ def show_figure(
         show_html(write_figure_foot(words, replace(model, kind="list"), provenance, filters, page))
         return
     with st.container(key=f"figure-{model.figure_id}"):
-        st.header(model.title, anchor=model.figure_id)
+        st.header(escape_markdown(model.title), anchor=model.figure_id)
         show_html(f'<p class="subtitle">{escape(model.subtitle)}</p>{write_legend(words, model)}')
         if model.state == "empty":
             show_html(f'<p class="empty" role="status">{escape(words("figure.empty"))}</p>')

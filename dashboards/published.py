@@ -40,13 +40,17 @@ EDITION_CODE = re.compile(r"([0-9]{2,9})-([0-9]{1,4})")
 
 @dataclass(frozen=True)
 class Source:
-    """What was opened and for whom: the key of every cache."""
+    """What was opened and for whom: the key of every cache.
+
+    `history` changes with the editions and the log, which pages show beside the publication.
+    """
 
     folder: Path
     publication_id: str
     audience: str
     territory: str | None = None
     number: int | None = None
+    history: str = ""
 
     @classmethod
     def of(cls, publication: Publication) -> Source:
@@ -58,6 +62,7 @@ class Source:
             publication.audience,
             edition.territory if edition else None,
             edition.number if edition else None,
+            _describe_history(publication.published_dir),
         )
 
     def open(self) -> Publication:
@@ -80,6 +85,13 @@ class Opened:
     def source(self) -> Source:
         """The key under which what is read of it is kept."""
         return Source.of(self.publication)
+
+
+def _describe_history(folder: Path) -> str:
+    """Names of the editions and the length of the log."""
+    names = sorted(str(path.relative_to(folder)) for path in folder.glob("editions/*/*.json"))
+    log = folder / "log" / "publications.jsonl"
+    return "|".join([*names, str(log.stat().st_size if log.exists() else 0)])
 
 
 def published_dir() -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel
-from dashboards.figures.marks import template_of
+from dashboards.figures.marks import plain, template_of
 from dashboards.language.formats import write_tonnes, write_tonnes_only
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, MUTED
@@ -61,8 +61,10 @@ def place_nodes(model: FigureModel) -> list[PlacedNode]:
     about: dict[str, tuple[str, int]] = {}
     sides: dict[str, list[Decimal]] = {}
     for source, target, weight, source_code, target_code, source_layer, target_layer in model.rows:
-        about[str(source_code)] = (str(source), _integer(source_layer))
-        about[str(target_code)] = (str(target), _integer(target_layer))
+        for code, name, layer in (
+            (source_code, source, source_layer), (target_code, target, target_layer),
+        ):  # fmt: skip
+            about[str(code)] = (*plain([name]), _integer(layer))
         kilograms = weight if isinstance(weight, Decimal) else Decimal(0)
         sides.setdefault(f"{source_code}>", []).append(kilograms)
         sides.setdefault(f">{target_code}", []).append(kilograms)

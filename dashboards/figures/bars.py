@@ -14,6 +14,7 @@ from dashboards.figure_models import FigureModel, write_cell, write_measure
 from dashboards.figures.marks import (
     HOVER,
     name_row,
+    plain,
     read_role,
     scale_values,
     template_of,
@@ -125,7 +126,8 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
 def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
     """One bar a row in the order of the rows, its label above, the year before as a thin bar."""
     column, values = read_role(model, "value")
-    names, shares, earlier = (model.by_role(role) for role in ("label", "share", "earlier"))
+    names = plain(model.by_role("label"))
+    shares, earlier = model.by_role("share"), model.by_role("earlier")
     kind = column.kind
     positions = list(range(len(names)))
     figure = go.Figure()
@@ -177,7 +179,8 @@ def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
 def draw_ranges(words: Words, model: FigureModel) -> go.Figure:
     """One bar a row with the range of its value as a line through its end."""
     column, values = read_role(model, "value")
-    names, lows, highs = (model.by_role(role) for role in ("label", "low", "high"))
+    names = plain(model.by_role("label"))
+    lows, highs = model.by_role("low"), model.by_role("high")
     kind = column.kind
     positions = list(range(len(names)))
     scaled = scale_values(values, kind)
@@ -226,7 +229,7 @@ def draw_waterfall(words: Words, model: FigureModel) -> go.Figure:
     drawn = [
         (name, value, step)
         for name, value, step in zip(
-            model.by_role("label"), all_values, model.by_role("step"), strict=True
+            plain(model.by_role("label")), all_values, model.by_role("step"), strict=True
         )
         if step != "context"
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel, write_measure
-from dashboards.figures.marks import HOVER, read_role, scale_values, template_of, write_short
+from dashboards.figures.marks import HOVER, plain, read_role, scale_values, template_of, write_short
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER
 
@@ -26,7 +26,7 @@ LARGEST_SYMBOL = 46
 def draw_heat(words: Words, model: FigureModel) -> go.Figure:
     """A shade and a number per cell; an empty cell is a true zero, one that is missing says so."""
     column, values = read_role(model, "value")
-    rows, heads = model.by_role("row"), model.by_role("column")
+    rows, heads = plain(model.by_role("row")), plain(model.by_role("column"))
     kind = column.kind
     row_names, head_names = list(dict.fromkeys(rows)), list(dict.fromkeys(heads))
     cells = dict(zip(zip(rows, heads, strict=True), values, strict=True))
@@ -89,8 +89,9 @@ def draw_map(words: Words, model: FigureModel) -> go.Figure:
     Both stand on axes of equal scale at the middle latitude: no tile, no topology from elsewhere.
     """
     column, values = read_role(model, "value")
-    names, latitudes, longitudes, outlines = (
-        model.by_role(role) for role in ("label", "latitude", "longitude", "outline")
+    names = plain(model.by_role("label"))
+    latitudes, longitudes, outlines = (
+        model.by_role(role) for role in ("latitude", "longitude", "outline")
     )
     kind = column.kind
     scaled = [value or 0.0 for value in scale_values(values, kind)]

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel, write_measure
-from dashboards.figures.marks import HOVER, read_role, scale_values, template_of, top_of
+from dashboards.figures.marks import HOVER, plain, read_role, scale_values, template_of, top_of
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, PREVIOUS, SERIES, UNFAVOURABLE
 
@@ -25,7 +25,8 @@ def draw_lines(words: Words, model: FigureModel) -> go.Figure:
     What is grouped as the rest is grey. Lines differ by colour and by dash.
     """
     column, values = read_role(model, "value")
-    days, labels, series = (model.by_role(role) for role in ("x", "x_label", "series"))
+    days, labels = model.by_role("x"), model.by_role("x_label")
+    series = plain(model.by_role("series"))
     kind = column.kind
     names = list(dict.fromkeys(series))
     ticks = dict(sorted(dict(zip(days, labels, strict=True)).items()))

@@ -6,6 +6,7 @@ Nothing here draws a chart of its own; colours are in `theme.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,6 +19,11 @@ from dashboards.theme import INK, chart_template
 SEPARATORS = {"fr": ",\u202f", "en": ".,"}
 SCALES = {"tonnes": 1000, "share": 0.01, "growth": 0.01}
 HOVER = "%{customdata}<extra></extra>"
+
+
+def plain(texts: Sequence[Any]) -> list[str]:
+    """Texts of data for a chart, whose labels would read mark-up in them."""
+    return [escape(str(text), quote=False) for text in texts]
 
 
 def template_of(words: Words) -> go.layout.Template:

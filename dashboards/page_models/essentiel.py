@@ -140,9 +140,35 @@ def _build_monthly(publication: Publication, scope: Scope, tonnes: Kpi) -> Figur
             value_kind="tonnes",
             method=tonnes.method,
             methods=read_methods(scope.readings, "tonnes_distributed"),
+            notes=(*_write_target(scope), *_write_events(publication, scope)),
         ),
         weights.get,
         write_alt,
+    )
+
+
+def _write_target(scope: Scope) -> tuple[str, ...]:
+    """What was decided for the year; nobody split it by month, so no month has a mark."""
+    year = scope.filters.period.start.year
+    target = scope.targets.get(("tonnes_distributed", year))
+    if target is None:
+        return (scope.words("monthly.note.no_target", year=year),)
+    value = write_tonnes(scope.words, target.value * 1000)
+    return (scope.words("monthly.note.target", year=year, value=value),)
+
+
+def _write_events(publication: Publication, scope: Scope) -> tuple[str, ...]:
+    """Dated notes of the food bank within the period."""
+    period, words = scope.filters.period, scope.words
+    rows = publication.read("mart_events").filter(
+        pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+        pl.col("event_date").is_between(period.start, period.end),
+    )
+    return tuple(
+        words("monthly.note.event", date=write_date(words, day), text=text)
+        for day, text in rows.sort("event_date", "event_id")
+        .select("event_date", f"text_{words.language}")
+        .iter_rows()
     )
 
 

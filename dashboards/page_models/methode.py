@@ -6,7 +6,11 @@ their corrections, what is supplied and what is not, and how to cite and reuse t
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import polars as pl
+import yaml
 
 from dashboards.figure_models import Cell, Column, FigureModel, write_measure
 from dashboards.filters import Filters
@@ -58,12 +62,20 @@ def build_methode(publication: Publication, filters: Filters, words: Words) -> P
                     words("methode.licence"),
                 ),
             ),
-            Prose(
-                "accessibilite",
-                words("methode.accessibility.title"),
-                (words("methode.accessibility"), words("methode.accessibility.contact")),
-            ),
+            read_statement(words.language),
         ),
+    )
+
+
+@lru_cache(maxsize=4)
+def read_statement(language: str) -> Prose:
+    """The accessibility statement, from its file."""
+    path = Path(__file__).parents[1] / "accessibility.yaml"
+    statement = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parts = [statement["standard"], statement["checked"], *statement["limits"],
+             statement["contact"]]  # fmt: skip
+    return Prose(
+        "accessibilite", statement["title"][language], tuple(part[language] for part in parts)
     )
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboards.access import ForbiddenError
 from dashboards.blocks import (
+    escape_markdown,
     show_figure,
     show_html,
     write_decisions,
@@ -63,14 +64,14 @@ def _show_section(context: Context, code: str, section: Section) -> None:
             _show_choice(context, code, section)
         case Decisions():
             with st.container(key=f"figure-{section.anchor}"):
-                st.header(section.title, anchor=section.anchor)
+                st.header(escape_markdown(section.title), anchor=section.anchor)
                 show_html(write_decisions(words, section))
                 show_figure(
                     words, section.figure, context.provenance, context.filters, code, is_inside=True
                 )
         case Prose():
             with st.container(key=f"prose-{section.anchor}"):
-                st.header(section.title, anchor=section.anchor)
+                st.header(escape_markdown(section.title), anchor=section.anchor)
                 show_html(write_prose(section))
         case Alert():
             show_html(write_notice(section.kind, section.title, section.text))
@@ -82,7 +83,7 @@ def _show_cards(context: Context, cards: Cards) -> None:
         show_html(write_kpis(words, cards.kpis, cards.title))
         return
     with st.container(key=f"cards-{cards.anchor}"):
-        st.header(cards.title, anchor=cards.anchor)
+        st.header(escape_markdown(cards.title), anchor=cards.anchor)
         show_html(write_kpis(words, cards.kpis, ""))
 
 

@@ -643,14 +643,14 @@ class DeliveryStore:
     def list_outcomes(self) -> list[dict[str, Any]]:
         """One dictionary per delivery and record, with delivery columns, in order of arrival.
 
-        `is_pending`: no finished build holds it as it stands. `broken_rules`: rows that wait for
-        correction by `<column>.<rule>`; a row may break several.
+        `is_pending`: no finished build holds it as it stands. `broken_rules`: rows held back (as in
+        `rows_quarantined`: all but those replayed) by `<column>.<rule>`; a row may break several.
         """
         broken: dict[tuple[str, str], dict[str, int]] = {}
         for delivery_id, record, rule, count in self._db.execute(
             "select delivery_id, record, coalesce(json_extract(broken.value, '$.column'), '')"
             " || '.' || json_extract(broken.value, '$.rule') as rule, count(*)"
-            " from quarantine_rows, json_each(rules) broken where status = 'open'"
+            " from quarantine_rows, json_each(rules) broken where status <> 'replayed'"
             " group by 1, 2, 3 order by 1, 2, 3"
         ):
             broken.setdefault((delivery_id, record), {})[rule.lstrip(".")] = count

@@ -17,7 +17,7 @@ from tests.oracle.comparison import compare
 from tests.oracle.indicators import compute_indicators
 
 TODAY = date(2024, 6, 26)
-WORLDS = 6
+WORLDS = 3
 # Units that double with every weight, and figures that halve.
 MASS_UNITS = {
     "t", "kg", "meals", "kg per household", "kg per person", "kg per stop",

@@ -261,5 +261,5 @@ def test_the_dashboards_are_started_without_any_secret(
         answer = folder.collecto("serve", COLLECTO_PSEUDONYM_KEY=key)
         assert answer.status == 0, answer.err
         given = {name for name in started[-1] if name.startswith(("COLLECTO_", "DAGSTER_"))}
-        assert given == {"COLLECTO_PUBLISHED_DIR", "COLLECTO_AUTH_MODE"}
+        assert given == {"COLLECTO_PUBLISHED_DIR", "COLLECTO_AUTH_MODE", "COLLECTO_LOCAL_ROLE"}
         assert not any("secret of more" in value for value in started[-1].values())

@@ -234,3 +234,29 @@ def test_declared_numbers_that_do_not_agree_are_no_contradiction() -> None:
     found = find({declared("people"): 40, declared("women"): 35, declared("men"): 20,
                   declared("people_0_3"): None})  # fmt: skip
     assert found == []
+
+
+def test_a_hidden_count_may_be_zero_only_where_nobody_is_possible() -> None:
+    """A commune with a household has one at least; of its households none need be new."""
+    place = commune("21231", "new_households")
+    shown: dict[Key, int | None] = {key(): 60, commune("21231"): 45, key("new_households"): 60}
+    found = find({**shown, place: None, commune("21171", "new_households"): 60})
+    assert [(f.key, f.low) for f in found if f.key == place] == [(place, 0.0)]
+    of_people = find({key(): 14, commune("21231"): 15, commune("21171"): None})
+    assert [f.low for f in of_people if f.key == commune("21171")] == [1.0]
+
+
+def test_the_bands_of_ages_make_up_the_people() -> None:
+    """Four bands and their whole give the fifth; without one more of them they do not."""
+
+    def declared(measure: str) -> Key:
+        return key(measure, family="declared")
+
+    shown = {declared("people"): 60, declared("people_4_14"): 14, declared("people_15_25"): 13,
+             declared("people_26_64"): 20, declared("people_65_plus"): 11}  # fmt: skip
+    found = find({**shown, declared("people_0_3"): None})
+    assert [(f.key, f.low, f.high) for f in found] == [
+        (declared("people_0_3"), pytest.approx(2.0, abs=0.01), pytest.approx(2.0, abs=0.01))
+    ]
+    del shown[declared("people_4_14")]
+    assert find({**shown, declared("people_0_3"): None}) == []
