@@ -64,7 +64,7 @@ def place_nodes(model: FigureModel) -> list[PlacedNode]:
         for code, name, layer in (
             (source_code, source, source_layer), (target_code, target, target_layer),
         ):  # fmt: skip
-            about[str(code)] = (*plain([name]), _integer(layer))
+            about[str(code)] = (plain([name])[0], _integer(layer))
         kilograms = weight if isinstance(weight, Decimal) else Decimal(0)
         sides.setdefault(f"{source_code}>", []).append(kilograms)
         sides.setdefault(f">{target_code}", []).append(kilograms)

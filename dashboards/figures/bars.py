@@ -233,18 +233,20 @@ def draw_waterfall(words: Words, model: FigureModel) -> go.Figure:
         )
         if step != "context"
     ]
-    names, values, steps = ([row[place] for row in drawn] for place in range(3))
+    names = [name for name, _, _ in drawn]
+    values = [value for _, value, _ in drawn]
+    steps = [step for _, _, step in drawn]
     kind = column.kind
     scaled = [value or 0.0 for value in scale_values(values, kind)]
     level, bases, tops = 0.0, [], []
-    for value, step in zip(scaled, steps, strict=True):
+    for length, step in zip(scaled, steps, strict=True):
         start = 0.0 if step == "total" else level
-        level = start + value
+        level = start + length
         bases.append(min(start, level))
         tops.append(max(start, level))
     colours = [
-        ACTUAL if step == "total" else FAVOURABLE if value >= 0 else UNFAVOURABLE
-        for value, step in zip(scaled, steps, strict=True)
+        ACTUAL if step == "total" else FAVOURABLE if length >= 0 else UNFAVOURABLE
+        for length, step in zip(scaled, steps, strict=True)
     ]
     figure = go.Figure()
     figure.add_bar(
