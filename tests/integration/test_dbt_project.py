@@ -25,6 +25,7 @@ def test_every_formula_gives_what_was_worked_out_by_hand(settings: Settings) -> 
     assert {name for name, status in outcomes.items() if status != "pass"} == set()
 
 
+@pytest.mark.sweep
 def test_a_build_from_nothing_gives_the_marts_of_the_refresh(settings: Settings) -> None:
     import duckdb
 

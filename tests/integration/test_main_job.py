@@ -152,6 +152,7 @@ def _delete_document(
     folder.deliver(f"bourgogne/{record}/deleted.csv", text.getvalue())
 
 
+@pytest.mark.sweep
 def test_a_mart_that_breaks_its_suite_is_not_published(
     published_petite: DataFolder, tmp_path: Path, project_copy: Callable[[], Path]
 ) -> None:

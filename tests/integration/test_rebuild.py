@@ -42,17 +42,14 @@ def petite(published_petite: DataFolder, tmp_path: Path) -> DataFolder:
     return published_petite.copy_to(tmp_path / "petite")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seed", "refreshes"),
-    [(1, 2), *(pytest.param(seed, REFRESHES, marks=pytest.mark.sweep) for seed in range(1, 8))],
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(1, 8))
 def test_refreshes_a_rebuild_and_one_delivery_of_all_give_the_same_bytes(
-    tmp_path: Path, parsed_project: Path, seed: int, refreshes: int
+    tmp_path: Path, parsed_project: Path, seed: int
 ) -> None:
-    files = make_history(seed, refreshes)
+    files = make_history(seed, REFRESHES)
     stepwise = start_folder(tmp_path / "stepwise", parsed_project)
-    for refresh in range(refreshes):
+    for refresh in range(REFRESHES):
         deliver(stepwise, [file for file in files if file.refresh == refresh])
         answer = stepwise.collecto("refresh", "--json")
         assert answer.status == 0 and answer.json["is_new"], answer
@@ -165,6 +162,7 @@ def test_a_killed_build_is_run_again_and_ends_the_same(
     assert hash_publication(petite) == expected
 
 
+@pytest.mark.sweep
 def test_changed_code_builds_every_month_anew(
     petite: DataFolder, project_copy: Callable[[], Path]
 ) -> None:
