@@ -6,6 +6,7 @@ their corrections, what is supplied and what is not, and how to cite and reuse t
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -126,11 +127,10 @@ def _build_avoided(scope: Scope) -> FigureModel:
                     reading.method_version,
                 )
             )
-    known = [reading for reading in (row[2] for row in rows) if reading]
+    known = [abs(row[2]) for row in rows if isinstance(row[2], Decimal) and row[2]]
     finding = {}
     if len(known) > 1:
-        values = [abs(float(value)) for value in known]  # type: ignore[arg-type]
-        finding = {"times": write_number(words, round(max(values) / min(values)))}
+        finding = {"times": write_number(words, round(max(known) / min(known)))}
     return build_table(
         scope,
         "methodes-evitees",

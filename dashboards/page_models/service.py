@@ -351,13 +351,13 @@ def _build_statement(
     return (choice, table)
 
 
-def _monthly_rows(rows: Iterable[dict[str, object]]) -> list[tuple[Cell, ...]]:
+def _monthly_rows(rows: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:
     found: list[tuple[Cell, ...]] = []
     for row in rows:
         delivered, due = _decimal(row["delivered_kg"]), _decimal(row["due_kg"])
         found.append(
             (
-                row["month"],  # type: ignore[arg-type]
+                row["month"],
                 int(str(row["deliveries"])),
                 delivered,
                 _decimal(row["refused_kg"]),
