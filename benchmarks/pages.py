@@ -27,14 +27,12 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
+from dashboards import published
+from dashboards.access import Principal
+from dashboards.filters import Filters, resolve_filters
+from dashboards.pages import PAGES
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from dashboards import published  # noqa: E402
-from dashboards.access import Principal  # noqa: E402
-from dashboards.filters import resolve_filters  # noqa: E402
-from dashboards.pages import PAGES  # noqa: E402
-
 RUNS = 7
 MANY = 30
 SIMULTANEOUS = 20
@@ -88,9 +86,9 @@ def measure_models() -> list[Budget]:
     return [Budget("kept view model / made", sum(kept) / sum(made), 1 / 50)]
 
 
-def _make(opened: published.Opened, code: str, filters: object) -> None:
+def _make(opened: published.Opened, code: str, filters: Filters) -> None:
     published._read_page.cache_clear()
-    published.read_page(opened, code, filters)  # type: ignore[arg-type]
+    published.read_page(opened, code, filters)
 
 
 def open_page(**parameters: str) -> AppTest:

@@ -65,9 +65,9 @@ def test_a_policy_that_protects_nothing_is_refused(name: str, refused: int, acce
         "threshold": 11, "rounding": 5, "possible_values": 5, "hidden_parcels_rounding_kg": 500,
         "edition_months": 24,
     }  # fmt: skip
-    assert getattr(PeoplePolicy(**values | {name: accepted}), name) == accepted  # type: ignore[arg-type]
+    assert getattr(PeoplePolicy.model_validate(values | {name: accepted}), name) == accepted
     with pytest.raises(ValidationError, match=name):
-        PeoplePolicy(**values | {name: refused})  # type: ignore[arg-type]
+        PeoplePolicy.model_validate(values | {name: refused})
 
 
 def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which() -> None:
