@@ -75,7 +75,7 @@ bench: install ## Speed beside the hand-written limit (LINES="1e5 1e6 1e7": size
 	@$(BIN)/python benchmarks/run.py $(LINES)
 
 bench-dashboards: install ## Budgets of the dashboards as ratios, over the published demonstration
-	@$(BIN)/python benchmarks/pages.py
+	@$(BIN)/python benchmarks/pages.py $(if $(LARGER),--larger $(LARGER))
 
 bench-intake: install ## The intake: judging beside a hand-written scan, 1 GB, a thousand files
 	@$(BIN)/python benchmarks/intake.py

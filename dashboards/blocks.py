@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import Any
 
@@ -31,7 +31,7 @@ from dashboards.filters import Filters, write_query
 from dashboards.kpis import Kpi
 from dashboards.language.formats import write_tonnes
 from dashboards.language.words import Words
-from dashboards.page_models.page import Decisions, Prose
+from dashboards.page_models.page import SHEETS, Decisions, Prose
 from dashboards.page_models.quotes import Quote
 
 # From so many rows on, a table scrolls under its header.
@@ -112,22 +112,34 @@ def write_legend(words: Words, model: FigureModel) -> str:
     return f'<p class="legend">{items}</p>' if items else ""
 
 
-def write_html_table(words: Words, model: FigureModel) -> str:
-    """The rows of a figure as an HTML table; the first shown column heads its row."""
+def write_html_table(words: Words, model: FigureModel, filters: Filters) -> str:
+    """The rows of a figure as an HTML table; the first shown column heads its row.
+
+    Rows that have a sheet of their own lead to it from the column that names them.
+    """
     columns, rows = write_table(words, model)
+    parameter, codes = model.opened()
+    linked = next((index for index, column in enumerate(columns) if column.role == "label"), 0)
+
+    def write_shown(index: int, cell: str, code: str | None) -> str:
+        if index != linked or not parameter or code is None:
+            return escape(cell)
+        query = escape(write_query(filters, **{parameter: code}))
+        return f'<a href="?{query}#{SHEETS[parameter]}">{escape(cell)}</a>'
+
     head = "".join(
         f'<th scope="col"{_align(column.is_number or column.kind == "written")}>'
         f"{escape(column.label)}</th>"
         for column in columns
     )
     body = []
-    for cells in rows:
-        first, *others = cells
+    for cells, code in zip(rows, codes, strict=True):
+        first, *others = (write_shown(index, cell, code) for index, cell in enumerate(cells))
         body.append(
-            f'<tr><th scope="row">{escape(first)}</th>'
+            f'<tr><th scope="row">{first}</th>'
             + "".join(
                 f'<td data-label="{escape(column.label)}"'
-                f"{_align(column.is_number or column.kind == 'written')}>{escape(cell)}</td>"
+                f"{_align(column.is_number or column.kind == 'written')}>{cell}</td>"
                 for column, cell in zip(columns[1:], others, strict=True)
             )
             + "</tr>"
@@ -256,7 +268,7 @@ def _write_tools(
             f'<details class="data"><summary class="tool" aria-label="'
             f'{escape(words("tool.table.label", title=model.title))}">'
             f"{escape(words('tool.table'))}</summary>"
-            f"{write_html_table(words, model)}</details>"
+            f"{write_html_table(words, model, filters)}</details>"
         )
     return f'<div class="tools"><div class="links">{links}</div>{table}</div>'
 
@@ -352,7 +364,7 @@ def show_figure(
                 f"{escape(words('state.not_supplied'))}</p></div>"
             )
         elif model.kind == "table":
-            show_html(write_html_table(words, model))
+            show_html(write_html_table(words, model, filters))
         else:
             is_wide = model.kind in WIDE_KINDS
             if is_wide:
@@ -361,16 +373,30 @@ def show_figure(
                 st.container(key=f"wide-{model.figure_id}") if is_wide else nullcontext(),
                 st.container(key=f"chart-{model.figure_id}"),
             ):
+                chart = _draw_once(provenance.publication_id, words, model)
+                key = f"plot-{model.figure_id}"
+                # Marks that open a sheet can be clicked; the table has the same as links.
                 st.plotly_chart(
-                    _draw_once(provenance.publication_id, words, model),
+                    chart,
                     theme=None,
                     config=chart_config(words),
                     alt=model.alt,
-                    key=f"plot-{model.figure_id}",
+                    key=key,
+                    on_select=partial(_open_selected, key, model.opened()[0])
+                    if model.kind == "map"
+                    else "ignore",
+                    selection_mode="points",
                 )
             if model.kind == "balance":
                 show_html(write_ledger(words, model))
         show_html(write_figure_foot(words, model, provenance, filters, page))
+
+
+def _open_selected(key: str, parameter: str) -> None:
+    """The code of the mark that was clicked, into the address; nothing where none is."""
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        st.query_params[parameter] = points[0]["customdata"][0]
 
 
 @lru_cache(maxsize=128)

@@ -39,12 +39,14 @@ class Column:
     """A column of a figure's rows. `kind` says how a value is written, `role` what a chart does.
 
     A column with an empty label is in the files and in the chart, not in the table on the page.
+    `opens`: the parameter of the address that a code of this column sets to open its sheet.
     """
 
     key: str
     label: str
     kind: str = "text"
     role: str = ""
+    opens: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -76,6 +78,15 @@ class FigureModel:
     def column(self, role: str) -> Column | None:
         """The column of a role, where the figure has one."""
         return next((column for column in self.columns if column.role == role), None)
+
+    def opened(self) -> tuple[str, list[str | None]]:
+        """The parameter that the rows set, empty where they open nothing, and each row's code."""
+        for index, column in enumerate(self.columns):
+            if column.opens:
+                return column.opens, [
+                    str(row[index]) if row[index] is not None else None for row in self.rows
+                ]
+        return "", [None] * len(self.rows)
 
     def by_role(self, role: str) -> list[Any]:
         """The values of the column of a role; nothing known where the figure has none."""

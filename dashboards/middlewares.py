@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -19,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.filters import read_language
+from dashboards.language import Words
 
 FORWARDING_HEADERS = (
     "forwarded",
@@ -41,6 +44,9 @@ CONTENT_TYPES = {
     ".svg": "image/svg+xml",
     ".html": "text/html; charset=utf-8",
 }
+NO_SCRIPT = re.compile(rb"<noscript>.*?</noscript>", re.DOTALL)
+# The style sheet is not there yet.
+SHELL = 'style="font: 1.1rem system-ui, sans-serif; color: #16212C; padding: 2rem"'
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -122,7 +128,9 @@ class SecurityHeaders:
 
 
 class HtmlLanguage:
-    """Writes the language of the address, and the title, into the page that Streamlit sends.
+    """Writes language, title and the state of loading into the page that Streamlit sends.
+
+    `words`: the texts of each language. What is written stands until the first run of the script.
 
     The inner application must not compress the page nor answer 304, or there is nothing to write
     into: the request's headers that allow it are taken away.
@@ -130,9 +138,9 @@ class HtmlLanguage:
 
     STRIPPED = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
 
-    def __init__(self, app: ASGIApp, titles: dict[str, str]) -> None:
+    def __init__(self, app: ASGIApp, words: Mapping[str, Words]) -> None:
         self.app = app
-        self.titles = titles
+        self.words = words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rewrites HTML answers, passes others on."""
@@ -172,9 +180,21 @@ class HtmlLanguage:
         await self.app({**scope, "headers": asked_headers}, receive, send_rewritten)
 
     def _rewrite(self, page: bytes, language: str) -> bytes:
-        title = self.titles[language].encode()
-        page = page.replace(b'<html lang="en">', f'<html lang="{language}">'.encode(), 1)
-        return page.replace(b"<title>Streamlit</title>", b"<title>" + title + b"</title>", 1)
+        words = self.words[language]
+        title, loading, scripts = (
+            escape(words(text)) for text in ("site.name", "state.loading", "state.no_script")
+        )
+        page = NO_SCRIPT.sub(f"<noscript><p {SHELL}>{scripts}</p></noscript>".encode(), page, 1)
+        for old, new in (
+            ('<html lang="en">', f'<html lang="{language}">'),
+            ("<title>Streamlit</title>", f"<title>{title}</title>"),
+            (
+                '<div id="root"></div>',
+                f'<div id="root"><p class="loading" role="status" {SHELL}>{loading}</p></div>',
+            ),
+        ):
+            page = page.replace(old.encode(), new.encode(), 1)
+        return page
 
 
 class CompressedStatic:

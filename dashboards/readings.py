@@ -237,6 +237,12 @@ def add_distributed(flows: pl.DataFrame) -> DistributedFood:
     )
 
 
+def read_product_names(publication: Publication, food_bank_id: str) -> dict[str, str]:
+    """Names of products by their code."""
+    frame = publication.read("mart_products").filter(pl.col("food_bank_id") == food_bank_id)
+    return dict(frame.select("product_code", "label").iter_rows())
+
+
 def read_place_names(publication: Publication, food_bank_id: str) -> dict[tuple[str, str], str]:
     """Names of sites, partners and donors by (kind of place, identifier)."""
     frame = publication.read("mart_places").filter(pl.col("food_bank_id") == food_bank_id)

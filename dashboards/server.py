@@ -60,7 +60,7 @@ def create_app(published_dir: Path, auth_mode: str) -> st.App:
     read_local_principal()
     for name, value in STREAMLIT_OPTIONS.items():
         config.set_option(name, value)
-    titles = {language: read_words(language)("site.name") for language in LANGUAGES}
+    words = {language: read_words(language) for language in LANGUAGES}
     guards = [Middleware(LoopbackOnly)] if auth_mode == "none" else []
     return st.App(
         Path(__file__).with_name("app.py"),
@@ -73,7 +73,7 @@ def create_app(published_dir: Path, auth_mode: str) -> st.App:
             *guards,
             Middleware(SecurityHeaders),
             Middleware(CompressedStatic, folder=Path(file_util.get_static_dir())),
-            Middleware(HtmlLanguage, titles=titles),
+            Middleware(HtmlLanguage, words=words),
         ],
     )
 

@@ -143,8 +143,9 @@ def make_dpia_page() -> str:
         "- **Who reads**: the food bank its own rows; nobody outside it a household. Counts below"
         f" {people.threshold} are hidden outside, others rounded to {people.rounding}"
         " (`docs/audiences.md`).",
-        "- **Rights**: erasure by `collecto erase`, with a certificate; retention by `collecto"
-        " erase --expired`; rotation of keys by `collecto rotate`.",
+        "- **Rights**: erasure by `collecto erase`, with a certificate; retention each"
+        " month by the schedule `monthly_retention` (by hand: `collecto erase --expired`);"
+        " rotation of keys by `collecto rotate`.",
         "- **Residual risk**: whoever holds the secret and an identifier can find its pseudonym;"
         " whoever holds the landing folder reads what senders wrote (rights on that folder are the"
         " food bank's).",

@@ -8,7 +8,6 @@ they are. A crash in between is followed by the same command again, which goes o
 from __future__ import annotations
 
 import json
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,7 +30,9 @@ from pipelines.store import (
     DeliveryStore,
     Pseudonymizer,
     hash_file,
+    is_stranger,
     load_pseudonymizer,
+    make_stranger,
     write_atomically,
     write_json,
 )
@@ -120,7 +121,7 @@ def rotate(settings: Settings, store: DeliveryStore, by: str, at: datetime) -> l
     for bank in _list_food_banks(store):
         own = load_pseudonymizer(settings, bank)
         rewriting = Rewriting(
-            f"rotation {keys.generation}", partial(own.follow, generation=generation)
+            f"rotation {keys.generation}", partial(_follow, own, generation=generation)
         )
         certificates.append(_rewrite(settings, store, bank, rewriting, by, at))
     store.record_key_mark(keys.generation, keys.mark(keys.generation))
@@ -147,17 +148,15 @@ def erase(
     _require_food_bank(store, food_bank)
     keys = load_pseudonymizer(settings, food_bank)
     sought = identifier if is_pseudonym else keys.hash_identity(normalise_identity(identifier))
-    stranger = secrets.token_hex(16)
-    rewriting = Rewriting(
-        f"erasure {secrets.token_hex(8)}",
-        lambda value: stranger if value == sought else value,
-        blanks=True,
-    )
-    certificate = _rewrite(settings, store, food_bank, rewriting, by, at)
-    if not sum(certificate.rows.values()):
-        raise PrivacyError(f"nobody is stored under this identifier in {food_bank}")
+    subject = f"erasure of {keys.hash_identity(sought)}"
+    certificate = _forget(
+        settings, store, food_bank, subject, {sought}, by, at, blanks=True
+    )  # fmt: skip
     if left := _count(settings, store, food_bank, sought):
         raise PrivacyError(f"{left} rows still hold it; run the same command again")
+    store.end_erasure(food_bank, subject)
+    if not sum(certificate.rows.values()):
+        raise PrivacyError(f"nobody is stored under this identifier in {food_bank}")
     _certify(settings, certificate)
     return certificate
 
@@ -167,27 +166,50 @@ def erase_expired(
 ) -> list[Certificate]:
     """Replace by random values everybody whose last row is older than the contracts' retention.
 
-    One value for each, so that no count changes; nobody can be recognised by them any more.
+    One value for each, so that no count changes; nobody can be recognised by them any more. The
+    caller holds the writer's lock and builds the warehouse again.
     """
     require_keys(settings, store)
     certificates = []
-    for bank in _list_food_banks(store):
-        expired = _find_expired(settings, store, bank, today)
-        if not expired:
-            continue
-        strangers = {value: secrets.token_hex(16) for value in expired}
-        rewriting = Rewriting(
-            f"retention {secrets.token_hex(8)}",
-            partial(_replace_known, strangers),
-        )
-        certificate = _rewrite(settings, store, bank, rewriting, by, at)
+    for bank, expired in find_expired(settings, store, today).items():
+        certificate = _forget(settings, store, bank, "retention", expired, by, at)
+        store.end_erasure(bank, "retention")
         _certify(settings, certificate)
         certificates.append(certificate)
     return certificates
 
 
-def _replace_known(strangers: dict[str, str], value: str) -> str:
-    return strangers.get(value, value)
+def find_expired(settings: Settings, store: DeliveryStore, today: date) -> dict[str, set[str]]:
+    """Pseudonyms that the contracts keep no longer, by food bank; no food bank without any."""
+    found = {bank: _find_expired(settings, store, bank, today) for bank in _list_food_banks(store)}
+    return {bank: expired for bank, expired in found.items() if expired}
+
+
+def _forget(
+    settings: Settings,
+    store: DeliveryStore,
+    food_bank: str,
+    subject: str,
+    values: set[str],
+    by: str,
+    at: datetime,
+    *,
+    blanks: bool = False,
+) -> Certificate:
+    """Replace pseudonyms; the caller ends the erasure. One that was cut short goes on with the
+    values it began with: a household would count twice under two of them."""
+    operation, salt = store.begin_erasure(food_bank, subject)
+    rewriting = Rewriting(
+        f"{subject.split()[0]} {operation}",
+        lambda value: make_stranger(value, salt) if value in values else value,
+        blanks=blanks,
+    )
+    return _rewrite(settings, store, food_bank, rewriting, by, at)
+
+
+def _follow(keys: Pseudonymizer, value: str, generation: int) -> str:
+    """A pseudonym under the newest key; what stands for somebody erased stays as it is."""
+    return value if is_stranger(value) else keys.follow(value, generation)
 
 
 def _certify(settings: Settings, certificate: Certificate) -> None:
@@ -312,15 +334,18 @@ def _rewrite_file(
     settings: Settings,
     store: DeliveryStore,
     rewriting: Rewriting,
-    done: dict[str, str],
+    done: dict[str, tuple[str, int]],
     path: Path,
     columns: list[str],
     blanked: list[str],
 ) -> tuple[str, int] | None:
-    """Rewrite one file once; its new hash and how many rows changed, None where none had to."""
+    """Rewrite one file once; its new hash and how many rows changed, None where none had to.
+
+    What a run that was cut short has changed counts as changed.
+    """
     name = path.relative_to(settings.data).as_posix()
-    if name in done and hash_file(path) == done[name]:
-        return done[name], 0
+    if name in done and hash_file(path) == done[name][0]:
+        return done[name]
     table = pq.read_table(path)
     frame = pl.DataFrame(pl.from_arrow(table))
     present = [column for column in columns if column in frame.columns]
@@ -348,8 +373,9 @@ def _rewrite_file(
         pq.write_table(written, temporary, compression="zstd")
         temporary.chmod(mode)
         sha256 = hash_file(temporary)
-        store.record_rewriting(rewriting.operation, name, sha256)
-    return sha256, int(changed.sum())
+        count = int(changed.sum())
+        store.record_rewriting(rewriting.operation, name, sha256, count)
+    return sha256, count
 
 
 def _change_cells(
@@ -430,4 +456,4 @@ def _find_expired(
             for column in (c.name for c in contract.columns if c.is_personal):
                 for value, when in table.select(column, day).drop_nulls().iter_rows():
                     last[value] = last.get(value, True) and when < first_kept
-    return {value for value, is_expired in last.items() if is_expired}
+    return {value for value, is_old in last.items() if is_old and not is_stranger(value)}

@@ -15,11 +15,13 @@ import plotly.graph_objects as go
 from dashboards.figure_models import FigureModel, write_measure
 from dashboards.figures.marks import HOVER, plain, read_role, scale_values, template_of, write_short
 from dashboards.language.words import Words
-from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER
+from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, UNFAVOURABLE
 
 # From white to the navy of actual figures, readable in grey.
 SHADES = ("#FFFFFF", "#DCE6EF", "#A9C1D7", "#6A90B4", "#2F6391", "#12436D")
-DARK_FROM = 0.55
+# Where white and black both have 4.5:1 on the shade: white from here on, black before.
+DARK_FROM = 0.7
+ON_SHADE = "#000000"
 LARGEST_SYMBOL = 46
 
 
@@ -64,7 +66,7 @@ def draw_heat(words: Words, model: FigureModel) -> go.Figure:
                 y=y,
                 text=write_short(words, kind, cells.get((row, head))),
                 showarrow=False,
-                font={"size": 13, "color": PAPER if shades[y][x] > DARK_FROM else INK},
+                font={"size": 13, "color": PAPER if shades[y][x] > DARK_FROM else ON_SHADE},
             )
     figure.update_layout(
         template=template_of(words),
@@ -93,6 +95,7 @@ def draw_map(words: Words, model: FigureModel) -> go.Figure:
     latitudes, longitudes, outlines = (
         model.by_role(role) for role in ("latitude", "longitude", "outline")
     )
+    codes = model.opened()[1]
     kind = column.kind
     scaled = [value or 0.0 for value in scale_values(values, kind)]
     top = max(scaled, default=1) or 1
@@ -123,10 +126,13 @@ def draw_map(words: Words, model: FigureModel) -> go.Figure:
             "opacity": 0.35 if has_outlines else 0.62,
             "line": {"color": PAPER, "width": 1},
         },
-        hovertemplate=HOVER,
+        hovertemplate="%{customdata[1]}<extra></extra>",
         customdata=[
-            f"{names[index]} : {write_measure(words, kind, values[index])}" for index in known
+            (codes[index], f"{names[index]} : {write_measure(words, kind, values[index])}")
+            for index in known
         ],
+        selected={"marker": {"color": UNFAVOURABLE, "opacity": 0.85}},
+        unselected={"marker": {"opacity": 0.35 if has_outlines else 0.62}},
     )
     for index in sorted(known, key=lambda index: -scaled[index])[:6]:
         figure.add_annotation(

@@ -119,7 +119,7 @@ def _build_stores(
         scope,
         "magasins",
         (
-            Column("supplier_id", ""),
+            Column("supplier_id", "", opens="donor"),
             Column("label", words("column.donor")),
             Column("supplier_kind", words("column.kind")),
             Column("received_kg", words("measure_name.tonnes"), "tonnes"),

@@ -214,8 +214,12 @@ def _build_checks(publication: Publication, scope: Scope) -> FigureModel:
     words = scope.words
     checks = publication.manifest.get("checks") or []
     groups: dict[str, Counter[str]] = {}
+    failed: list[tuple[Cell, ...]] = []
     for check in checks:
         name = str(check.get("check", ""))
+        if not check.get("has_passed"):
+            failed.append((name, name, 1, 0, int(check.get("expectations") or 0)))
+            continue
         group = next(
             (
                 part
@@ -227,13 +231,16 @@ def _build_checks(publication: Publication, scope: Scope) -> FigureModel:
         )  # fmt: skip
         groups.setdefault(group, Counter()).update(
             checks=1,
-            passed=int(bool(check.get("has_passed"))),
+            passed=1,
             expectations=int(check.get("expectations") or 0),
         )
     rows: list[tuple[Cell, ...]] = [
-        (group, words(f"check.{group}"), counter["checks"], counter["passed"],
-         counter["expectations"])
-        for group, counter in sorted(groups.items())
+        *sorted(failed, key=lambda row: str(row[0])),
+        *(
+            (group, words(f"check.{group}"), counter["checks"], counter["passed"],
+             counter["expectations"])
+            for group, counter in sorted(groups.items())
+        ),
     ]  # fmt: skip
     return build_table(
         scope,

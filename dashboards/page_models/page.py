@@ -12,6 +12,14 @@ from dashboards.figure_models import FigureModel
 from dashboards.kpis import Kpi
 from dashboards.page_models.quotes import Quote
 
+# The figure that a parameter of the address opens on its page.
+SHEETS = {
+    "commune": "fiche-commune",
+    "partner": "releve-partenaire",
+    "donor": "fiche-donateur",
+    "lot": "lots",
+}
+
 
 @dataclass(frozen=True)
 class Cards:

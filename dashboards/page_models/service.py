@@ -196,7 +196,7 @@ def _build_partners(
         scope,
         "partenaires",
         (
-            Column("partner_id", ""),
+            Column("partner_id", "", opens="partner"),
             Column("label", words("column.partner")),
             Column("partner_kind", words("column.partner_kind")),
             Column("taken_kg", words("measure_name.tonnes"), "tonnes"),
@@ -236,7 +236,7 @@ def _build_least(
         scope,
         "part-des-partenaires",
         (
-            Column("partner_id", ""),
+            Column("partner_id", "", opens="partner"),
             Column("label", words("column.partner"), role="label"),
             Column("fill_share", words("column.fill_share"), "share", "value"),
             Column("due_kg", words("column.due_kg"), "kg"),

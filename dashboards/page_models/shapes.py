@@ -79,10 +79,14 @@ def build_ranked(
     kind: str = "tonnes",
     keep: int = 8,
     key: str = "weight_kg",
+    opens: str = "",
     method: str = "",
     notes: tuple[str, ...] = (),
 ) -> FigureModel:
-    """Amounts by code, the largest first, with their part of the whole and the same days before."""
+    """Amounts by code, the largest first, with their part of the whole and the same days before.
+
+    `opens`: the parameter of the address that a code sets.
+    """
     words = scope.words
     compares = has_year_before(scope)
     total = sum((value for value, _ in amounts.values()), ZERO)
@@ -124,7 +128,7 @@ def build_ranked(
         subtitle=write_subtitle(scope, figure_id),
         alt=alt,
         columns=(
-            Column("code", ""),
+            Column("code", "", opens=opens),
             Column("label", words(f"{figure_id}.column"), role="label"),
             Column(key, words.code("measure_name", kind), kind, "value"),
             Column("share", words("column.share"), "share", "share"),

@@ -19,7 +19,7 @@ from dashboards.language.words import Words
 from dashboards.page_models.page import Cards, Choice, PageModel, Section
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_absent, build_lines, build_table
-from dashboards.readings import read_place_names
+from dashboards.readings import read_place_names, read_product_names
 from data_contracts.publications import Publication
 
 PAGE = "stock"
@@ -44,6 +44,7 @@ def build_stock(publication: Publication, filters: Filters, words: Words) -> Pag
     scope = read_scope(publication, filters, words)
     bank_id = filters.food_bank.food_bank_id
     names = read_place_names(publication, bank_id)
+    products = read_product_names(publication, bank_id)
     risk = publication.scan("mart_lots_at_risk").filter(pl.col("food_bank_id") == bank_id).collect()
     lots = publication.scan("mart_lots").filter(pl.col("food_bank_id") == bank_id).collect()
     cards = tuple(build_kpi(scope, code, variant) for code, variant in CARDS)
@@ -53,11 +54,11 @@ def build_stock(publication: Publication, filters: Filters, words: Words) -> Pag
         (
             Cards("chiffres", words("stock.kpis"), cards, is_title_shown=False),
             _build_dates(scope, risk),
-            _build_rescue(scope, risk, names),
+            _build_rescue(scope, risk, names, products),
             _build_days(publication, scope, names),
             _build_ages(publication, scope),
             build_absent(scope, "disponibilite", "offers"),
-            *_search_lots(scope, lots, names),
+            *_search_lots(scope, lots, names, products),
         ),
     )
 
@@ -118,7 +119,10 @@ def _build_dates(scope: Scope, risk: pl.DataFrame) -> FigureModel:
 
 
 def _build_rescue(
-    scope: Scope, risk: pl.DataFrame, names: dict[tuple[str, str], str]
+    scope: Scope,
+    risk: pl.DataFrame,
+    names: dict[tuple[str, str], str],
+    products: dict[str, str],
 ) -> FigureModel:
     """What has no outlet before its day, with the partners that take such food."""
     words = scope.words
@@ -140,6 +144,8 @@ def _build_rescue(
                 names.get(("site", row["site_id"]), row["site_id"]),
                 words.code("network_family", row["network_family"]),
                 row["product_code"],
+                products.get(row["product_code"], row["product_code"]),
+                row["lot_id"],
                 row["lot_id"] or words("lot.unknown"),
                 row["stock_kg"],
                 row["planned_kg"],
@@ -148,7 +154,7 @@ def _build_rescue(
                 row["next_handover_on"],
             )
         )
-    total = sum((row[8] for row in rows if isinstance(row[8], Decimal)), ZERO)
+    total = sum((row[10] for row in rows if isinstance(row[10], Decimal)), ZERO)
     return build_table(
         scope,
         "a-sauver",
@@ -157,8 +163,10 @@ def _build_rescue(
             Column("days_left", words("column.days_left"), "count"),
             Column("site", words("column.site")),
             Column("family", words("column.family")),
-            Column("product_code", words("column.product")),
-            Column("lot_id", words("column.lot")),
+            Column("product_code", ""),
+            Column("product", words("column.product")),
+            Column("lot_id", "", opens="lot"),
+            Column("lot", words("column.lot"), role="label"),
             Column("stock_kg", words("column.in_stock"), "kg"),
             Column("planned_kg", words("column.planned"), "kg"),
             Column("at_risk_kg", words("column.at_risk"), "kg"),
@@ -258,9 +266,15 @@ def _build_ages(publication: Publication, scope: Scope) -> FigureModel:
 
 
 def _search_lots(
-    scope: Scope, lots: pl.DataFrame, names: dict[tuple[str, str], str]
+    scope: Scope,
+    lots: pl.DataFrame,
+    names: dict[tuple[str, str], str],
+    products: dict[str, str],
 ) -> tuple[Section, ...]:
-    """The search field, and the lots whose lot, product or donor is what was typed."""
+    """The search field, and the lots whose lot, product or donor is what was typed.
+
+    Codes match whole; names of products and donors where what was typed is in them.
+    """
     words = scope.words
     asked = (scope.filters.option("lot") or "").strip()
     choice = Choice(
@@ -271,13 +285,21 @@ def _search_lots(
         return (choice,)
     wanted = asked.casefold()
     columns = ("lot_id", "product_code", "supplier_id")
+    named = {code for code, label in products.items() if wanted in label.casefold()}
+    donors = {
+        code for (kind, code), name in names.items()
+        if kind == "supplier" and wanted in name.casefold()
+    }  # fmt: skip
     found = lots.filter(
         pl.any_horizontal(pl.col(name).str.to_lowercase() == wanted for name in columns)
+        | pl.col("product_code").is_in(named)
+        | pl.col("supplier_id").is_in(donors)
     ).sort("received_date", "lot_id", descending=[True, False])
     rows: list[tuple[Cell, ...]] = [
         (
             row["lot_id"],
             row["product_code"],
+            products.get(row["product_code"], row["product_code"]),
             names.get(("site", row["site_id"]), row["site_id"]),
             names.get(("supplier", row["supplier_id"]), row["supplier_id"]),
             row["received_date"],
@@ -290,13 +312,14 @@ def _search_lots(
         )
         for row in found.head(FOUND).iter_rows(named=True)
     ]
-    remaining = sum((row[10] for row in rows if isinstance(row[10], Decimal)), ZERO)
+    remaining = sum((row[11] for row in rows if isinstance(row[11], Decimal)), ZERO)
     table = build_table(
         scope,
         "lots",
         (
             Column("lot_id", words("column.lot")),
-            Column("product_code", words("column.product")),
+            Column("product_code", ""),
+            Column("product", words("column.product")),
             Column("site", words("column.site")),
             Column("donor", words("column.donor")),
             Column("received_date", words("column.received_on"), "date"),

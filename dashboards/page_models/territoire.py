@@ -250,7 +250,7 @@ def _build_map(scope: Scope, communes: list[Commune]) -> FigureModel:
         scope,
         "carte-des-communes",
         (
-            Column("commune_code", words("column.commune_code")),
+            Column("commune_code", words("column.commune_code"), opens="commune"),
             Column("label", words("column.commune"), role="label"),
             Column("weight_kg", words("measure_name.tonnes"), "tonnes", "value"),
             Column("partners", words("column.partners"), "count"),
@@ -275,6 +275,7 @@ def _build_ranked(scope: Scope, communes: list[Commune]) -> FigureModel:
         {c.code: (c.weight_kg, c.earlier_kg) for c in communes if c.weight_kg > 0},
         names.__getitem__,
         keep=12,
+        opens="commune",
         method=scope.definitions["tonnes_distributed"].method_version,
         notes=(scope.words("tonnes-par-commune.note"),),
     )
@@ -292,7 +293,7 @@ def _build_need(scope: Scope, communes: list[Commune]) -> FigureModel:
         scope,
         "offre-et-besoin",
         (
-            Column("commune_code", ""),
+            Column("commune_code", "", opens="commune"),
             Column("label", words("column.commune")),
             Column("weight_kg", words("measure_name.tonnes"), "tonnes"),
             Column("population", words("column.population"), "count"),
@@ -323,7 +324,7 @@ def _build_least(scope: Scope, communes: list[Commune], is_protected: bool) -> F
         scope,
         "communes-moins-servies",
         (
-            Column("commune_code", ""),
+            Column("commune_code", "", opens="commune"),
             Column("label", words("column.commune")),
             Column("kg_per_inhabitant", words("column.kg_per_inhabitant"), "decimal"),
             Column("weight_kg", words("measure_name.tonnes"), "tonnes"),

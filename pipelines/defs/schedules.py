@@ -1,8 +1,12 @@
-"""Schedules. The nightly refresh makes the figures of the day before."""
+"""Schedules. The nightly refresh makes the figures of the day before; once a month the contracts'
+retention is applied, where somebody has expired."""
 
 import dagster as dg
 
-from pipelines.defs.jobs import refresh
+from pipelines.defs.jobs import refresh, retention
+from pipelines.privacy import find_expired
+from pipelines.settings import load_settings
+from pipelines.store import open_store
 
 nightly_refresh = dg.ScheduleDefinition(
     name="nightly_refresh",
@@ -11,3 +15,19 @@ nightly_refresh = dg.ScheduleDefinition(
     execution_timezone="Europe/Paris",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
+
+
+@dg.schedule(
+    job=retention,
+    cron_schedule="0 5 1 * *",
+    execution_timezone="Europe/Paris",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Erases whom the contracts keep no longer, where there is anybody",
+)
+def monthly_retention() -> dg.RunRequest | dg.SkipReason:
+    settings = load_settings()
+    with open_store(settings) as store:
+        expired = find_expired(settings, store, settings.today())
+    if not expired:
+        return dg.SkipReason("nobody has expired")
+    return dg.RunRequest()

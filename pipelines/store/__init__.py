@@ -27,8 +27,10 @@ from pipelines.store.files import (
 from pipelines.store.keys import (
     PSEUDONYM_PREFIX,
     Pseudonymizer,
+    is_stranger,
     load_pseudonymizer,
     make_key_file,
+    make_stranger,
 )
 from pipelines.store.writer import (
     StaleEpochError,
@@ -59,8 +61,10 @@ __all__ = [
     "hash_file",
     "hold_pointer_lock",
     "hold_writer_lock",
+    "is_stranger",
     "load_pseudonymizer",
     "make_key_file",
+    "make_stranger",
     "open_store",
     "reach",
     "read_epoch",

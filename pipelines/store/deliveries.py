@@ -7,6 +7,7 @@ approval), set_aside, failed. Each step is one transaction.
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -84,12 +85,17 @@ create table if not exists landing_files (
 """
 
 
-# Beside the states: which keys the stored pseudonyms have, and which files a rewriting has done.
+# Beside the states: which keys the stored pseudonyms have, which files a rewriting has done, and
+# erasures under way with the salt that is thrown away at their end.
 SIDE_TABLES = """
 create table if not exists pseudonym_keys (generation integer primary key, mark text not null);
-create table if not exists rewritten_files (
-  operation text not null, path text not null, sha256 text not null,
+create table if not exists rewritings (
+  operation text not null, path text not null, sha256 text not null, rows integer not null,
   primary key (operation, path)
+);
+create table if not exists erasures (
+  food_bank_id text not null, subject text not null, operation text not null, salt text not null,
+  primary key (food_bank_id, subject)
 );
 """
 
@@ -189,6 +195,8 @@ class DeliveryStore:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
+        # a salt that is deleted is overwritten
+        self._db.execute("pragma secure_delete = on")
         version = self._db.execute("pragma user_version").fetchone()[0]
         is_new = not self._db.execute("select 1 from sqlite_master").fetchone()
         if version not in (0, SCHEMA_VERSION) or (version == 0 and not is_new):
@@ -230,20 +238,42 @@ class DeliveryStore:
         with self.transaction() as db:
             db.execute("insert or replace into pseudonym_keys values (?, ?)", (generation, mark))
 
-    def list_rewritten(self, operation: str) -> dict[str, str]:
-        """Files that an operation has rewritten or was about to: path and new SHA-256."""
+    def list_rewritten(self, operation: str) -> dict[str, tuple[str, int]]:
+        """Files that an operation has rewritten or was about to: path, new hash, rows changed."""
         rows = self._db.execute(
-            "select path, sha256 from rewritten_files where operation = ?", (operation,)
+            "select path, sha256, rows from rewritings where operation = ?", (operation,)
         )
-        return {row["path"]: row["sha256"] for row in rows}
+        return {row["path"]: (row["sha256"], row["rows"]) for row in rows}
 
-    def record_rewriting(self, operation: str, path: str, sha256: str) -> None:
+    def record_rewriting(self, operation: str, path: str, sha256: str, rows: int) -> None:
         """Say what a file is about to become."""
         with self.transaction() as db:
             db.execute(
-                "insert or replace into rewritten_files values (?, ?, ?)",
-                (operation, path, sha256),
+                "insert or replace into rewritings values (?, ?, ?, ?)",
+                (operation, path, sha256, rows),
             )
+
+    def begin_erasure(self, food_bank_id: str, subject: str) -> tuple[str, str]:
+        """Operation and salt of an erasure: those of one that was cut short, else new ones."""
+        with self.transaction() as db:
+            db.execute(
+                "insert or ignore into erasures values (?, ?, ?, ?)",
+                (food_bank_id, subject, secrets.token_hex(8), secrets.token_hex(32)),
+            )
+            row = db.execute(
+                "select operation, salt from erasures where food_bank_id = ? and subject = ?",
+                (food_bank_id, subject),
+            ).fetchone()
+        return str(row["operation"]), str(row["salt"])
+
+    def end_erasure(self, food_bank_id: str, subject: str) -> None:
+        """Throw the salt away: from now on nobody finds the way back."""
+        with self.transaction() as db:
+            db.execute(
+                "delete from erasures where food_bank_id = ? and subject = ?",
+                (food_bank_id, subject),
+            )
+        self._db.execute("pragma wal_checkpoint(truncate)")
 
     def replace_archive_hash(self, delivery_id: str, sha256: str) -> None:
         """The archive of a delivery was rewritten."""
@@ -280,10 +310,11 @@ class DeliveryStore:
         changed = 0
         with self.transaction() as db:
             name = f"quarantine/{food_bank_id}/{record}"
-            if db.execute(
-                "select 1 from rewritten_files where operation = ? and path = ?", (operation, name)
-            ).fetchone():
-                return 0
+            done = db.execute(
+                "select rows from rewritings where operation = ? and path = ?", (operation, name)
+            ).fetchone()
+            if done:
+                return int(done["rows"])
             rows = db.execute(
                 "select row_id, cells, rules from quarantine_rows where food_bank_id = ?"
                 " and record = ?",
@@ -301,7 +332,7 @@ class DeliveryStore:
                             row["row_id"],
                         ),
                     )
-            db.execute("insert into rewritten_files values (?, ?, '')", (operation, name))
+            db.execute("insert into rewritings values (?, ?, '', ?)", (operation, name, changed))
         return changed
 
     # landing files

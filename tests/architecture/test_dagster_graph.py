@@ -46,8 +46,9 @@ def list_checks(graph: Any) -> dict[str, set[str]]:
 def test_jobs_schedules_and_sensors_bear_these_names(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {name for name in repository.job_names if not name.startswith("__")}
-    assert jobs == {"rebuild", "refresh"}
-    assert {schedule.name for schedule in repository.schedule_defs} == {"nightly_refresh"}
+    assert jobs == {"rebuild", "refresh", "retention"}
+    schedules = {schedule.name for schedule in repository.schedule_defs}
+    assert schedules == {"nightly_refresh", "monthly_retention"}
     assert {sensor.name for sensor in repository.sensor_defs} == {"landing_sensor"}
     assert set(repository.get_top_level_resources()) == {"writer"}
 

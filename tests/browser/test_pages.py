@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import OpenPage, ServePublished, wait_for_page
 from tests.fixtures.publication import EARLIER_ID, write_publication, write_refusal
@@ -158,3 +159,31 @@ def test_a_step_back_shows_the_period_before(small_site: str, open_page: OpenPag
     page.wait_for_function(
         "() => document.querySelector('[role=combobox]').value === '2024, depuis le 1er janvier'"
     )
+
+
+def test_a_click_on_the_map_opens_the_sheet_of_its_commune(
+    small_site: str, open_page: OpenPage
+) -> None:
+    page = open_page(small_site, "/territoire?period=2023").page
+    page.locator(".st-key-chart-carte-des-communes .point").first.click(force=True)
+    page.wait_for_function("() => /commune=\\d{5}/.test(location.search)")
+    page.wait_for_selector(".st-key-figure-fiche-commune")
+    assert "period=2023" in page.url
+
+
+def test_a_name_in_a_table_leads_to_its_sheet(small_site: str, open_page: OpenPage) -> None:
+    page = open_page(small_site, "/territoire?lang=en").page
+    link = page.locator(".st-key-figure-offre-et-besoin table a").first
+    name = link.inner_text()
+    link.click()
+    page.wait_for_selector(".st-key-figure-fiche-commune")
+    assert name in page.locator(".st-key-figure-fiche-commune h2").inner_text()
+    assert "lang=en" in page.url
+
+
+def test_a_page_that_is_still_loading_says_so(small_site: str, browser: BrowserContext) -> None:
+    page = browser.new_page()
+    page.route("**/static/js/**", lambda route: route.abort())
+    page.goto(f"{small_site}/stock?lang=en")
+    assert page.get_by_role("status").inner_text() == "Loading the figures…"
+    page.close()

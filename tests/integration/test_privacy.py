@@ -5,19 +5,30 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 import zstandard
 from pydantic import SecretStr
 
-from pipelines.privacy import PrivacyError, erase, erase_expired, require_keys, rotate
+from pipelines.defs.resources import take_writer
+from pipelines.defs.schedules import monthly_retention
+from pipelines.privacy import (
+    PrivacyError,
+    erase,
+    erase_expired,
+    find_expired,
+    require_keys,
+    rotate,
+)
 from pipelines.settings import Settings, SettingsError
 from pipelines.store import DeliveryStore, hash_file, load_pseudonymizer, open_store
 from tests.conftest import TEST_KEY, DataFolder
@@ -298,5 +309,67 @@ def test_only_who_has_expired_is_erased_by_retention(intake: Intake) -> None:
         done = erase_expired(intake.settings, store, date(2024, 6, 26), "Essai", AT)
         assert next(entry.rows for entry in done)["accepted"] == 1
         assert erase_expired(intake.settings, store, date(2021, 6, 26), "Essai", AT) == []
+        # who was erased has no retention any more, and follows no key
+        assert find_expired(intake.settings, store, date(2024, 6, 26)) == {}
+        erased = households(intake)["C5"]
+        key = intake.settings.pseudonym_key
+        assert key is not None
+        rotate(with_keys(intake.settings, NEW_KEY, key.get_secret_value()), store, "Essai", AT)
+        assert households(intake)["C5"] == erased
+        before |= {name: value for name, value in households(intake).items() if name != "C5"}
     after = households(intake)
     assert {name for name in before if before[name] != after[name]} == {"C5"}
+
+
+def test_an_erasure_that_was_killed_ends_with_the_value_it_began_with(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = PARCELS.replace(",telephone", "").replace(",CANARI", "")
+    intake.deliver("parcels/more.csv", re.sub("^C", "D", rows, flags=re.MULTILINE))
+    intake.take()
+    with open_store(intake.settings) as store:
+        values = {households(intake)["C1"], households(intake)["D1"]}
+        record, calls = DeliveryStore.replace_accepted_hash, 0
+
+        def die(self: DeliveryStore, *arguments: str) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise KeyboardInterrupt
+            record(self, *arguments)
+
+        monkeypatch.setattr(DeliveryStore, "replace_accepted_hash", die)
+        with pytest.raises(KeyboardInterrupt):
+            erase(intake.settings, store, "petite", "FOYER-CANARI-0001", "Essai", AT)
+        monkeypatch.undo()
+        certificate = erase(intake.settings, store, "petite", "FOYER-CANARI-0001", "Essai", AT)
+        after = households(intake)
+    # two rows of each delivery, whichever run changed them
+    assert certificate.rows["accepted"] == 4
+    assert len(values) == 1
+    assert after["C1"] == after["D1"]
+    assert after["C1"] not in values
+    # nothing that leads back is kept
+    state = b"".join(path.read_bytes() for path in intake.settings.data.rglob("*.sqlite*"))
+    assert b"erasure of" not in state
+
+
+def test_retention_runs_by_the_schedule_where_somebody_has_expired(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = intake.settings.pseudonym_key
+    assert key is not None
+    monkeypatch.setenv("COLLECTO_DATA_DIR", str(intake.settings.data))
+    monkeypatch.setenv("COLLECTO_PSEUDONYM_KEY", key.get_secret_value())
+    with open_store(intake.settings) as store:
+        require_keys(intake.settings, store)
+    for as_of, expected in (("2021-06-26", dg.SkipReason), ("2024-06-26", dg.RunRequest)):
+        monkeypatch.setenv("COLLECTO_AS_OF", as_of)
+        assert isinstance(monthly_retention(), expected)
+    before = households(intake)["C5"]
+    with take_writer("rebuild") as writer:
+        assert writer.is_rebuild
+        assert households(intake)["C5"] == before
+    with take_writer("retention") as writer:
+        assert writer.is_rebuild
+        assert households(intake)["C5"] != before

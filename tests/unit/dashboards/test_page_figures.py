@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from html import escape
 from itertools import pairwise
 
 import plotly.io
@@ -12,12 +13,13 @@ from dashboards.blocks import write_html_table, write_kpi, write_ledger
 from dashboards.figure_models import Column, FigureModel
 from dashboards.figures import draw_figure
 from dashboards.figures.balance import place_nodes
-from dashboards.filters import Filters
+from dashboards.filters import Filters, write_query
 from dashboards.kpis import Kpi
 from dashboards.language import Words
 from dashboards.page_models.essentiel import build_essentiel
 from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
 from dashboards.page_models.page import PageModel
+from dashboards.page_models.territoire import build_territoire
 from data_contracts.publications import Publication
 
 
@@ -68,17 +70,39 @@ def test_the_narrow_ledger_has_the_same_total_on_both_sides(page: PageModel, fre
     )
 
 
-def test_the_table_has_a_row_for_each_row_and_a_caption(page: PageModel, french: Words) -> None:
-    html = write_html_table(french, page.figure("bilan-matiere"))
+def test_the_table_has_a_row_for_each_row_and_a_caption(
+    page: PageModel, to_date: Filters, french: Words
+) -> None:
+    html = write_html_table(french, page.figure("bilan-matiere"), to_date)
     assert html.count("<tr>") == len(page.figure("bilan-matiere").rows) + 1
     assert "<caption" in html
     assert html.count('scope="row"') == len(page.figure("bilan-matiere").rows)
 
 
-def test_texts_of_the_data_are_escaped(french: Words) -> None:
+def test_texts_of_the_data_are_escaped(to_date: Filters, french: Words) -> None:
     model = FigureModel("x", "table", "<b>", "s", "alt", (Column("label", "L"),), (("<script>",),))
-    assert "<script>" not in write_html_table(french, model)
+    assert "<script>" not in write_html_table(french, model, to_date)
     assert "<img" not in write_kpi(french, Kpi("c", "<img>", "ok", value="<img>"))
+
+
+def test_a_row_leads_to_its_sheet_and_keeps_the_filters(to_date: Filters, french: Words) -> None:
+    columns = (
+        Column("commune_code", "", opens="commune"), Column("kg", "K", "kg"),
+        Column("label", "L", role="label"),
+    )  # fmt: skip
+    rows = (("21231", Decimal(5), "Dijon & co"), (None, Decimal(1), "inconnue"))
+    html = write_html_table(french, FigureModel("x", "table", "", "", "", columns, rows), to_date)
+    query = escape(write_query(to_date, commune="21231"))
+    assert f'<a href="?{query}#fiche-commune">Dijon &amp; co</a>' in html
+    assert html.count("<a ") == 1
+
+
+def test_a_mark_of_the_map_knows_its_commune(
+    publication: Publication, to_date: Filters, french: Words
+) -> None:
+    model = build_territoire(publication, to_date, french).figure("carte-des-communes")
+    marks = draw_figure(french, model).data[-1]
+    assert [mark[0] for mark in marks.customdata] == model.values("commune_code")
 
 
 def test_the_default_template_of_the_process_is_left_alone(page: PageModel, french: Words) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from streamlit import file_util
 
+from dashboards.language import LANGUAGES, read_words
 from dashboards.middlewares import (
     FORWARDING_HEADERS,
     CompressedStatic,
@@ -24,7 +27,8 @@ from dashboards.middlewares import (
 )
 from dashboards.server import check_binding, serve
 
-PAGE = '<html lang="en"><head><title>Streamlit</title></head><body></body></html>'
+PAGE = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
+WORDS = {language: read_words(language) for language in LANGUAGES}
 LOCAL = "http://127.0.0.1:8501"
 
 
@@ -44,7 +48,7 @@ def client(tmp_path: Path) -> TestClient:
             Middleware(LoopbackOnly),
             Middleware(SecurityHeaders),
             Middleware(CompressedStatic, folder=tmp_path),
-            Middleware(HtmlLanguage, titles={"fr": "Observatoire", "en": "Observatory"}),
+            Middleware(HtmlLanguage, words=WORDS),
         ],
     )
     return TestClient(application, base_url=LOCAL)
@@ -86,14 +90,15 @@ def test_any_forwarding_header_is_refused(client: TestClient, header: str) -> No
 
 
 def test_the_language_of_the_address_is_that_of_the_page(client: TestClient) -> None:
-    for path, language, title in (
-        ("/", "fr", "Observatoire"),
-        ("/mise-a-disposition?lang=en", "en", "Observatory"),
-        ("/?lang=de", "fr", "Observatoire"),
-    ):
+    for path, language in (("/", "fr"), ("/mise-a-disposition?lang=en", "en"), ("/?lang=de", "fr")):
         answer = client.get(path, headers={"accept-encoding": "gzip", "if-none-match": '"1"'})
         assert f'<html lang="{language}">' in answer.text
-        assert f"<title>{title}</title>" in answer.text
+        assert f"<title>{escape(WORDS[language]('site.name'))}</title>" in answer.text
+        # before the first run, and where no script may run
+        assert escape(WORDS[language]("state.loading")) in answer.text
+        assert escape(WORDS[language]("state.no_script")) in answer.text
+        assert answer.text.count("<noscript>") == 1
+        assert "MCP" not in answer.text
         assert int(answer.headers["content-length"]) == len(answer.content)
         assert "etag" not in answer.headers
 
