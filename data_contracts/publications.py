@@ -264,7 +264,9 @@ def read_publication_log(published_dir: Path) -> list[dict[str, Any]]:
     entries = []
     for line in lines.splitlines(keepends=True):
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
+            # A refusal of the first logs has its time under the name that STATUS.json gives it.
+            entries.append({"at": entry.get("refused_at"), **entry})
         except ValueError:
             if line.endswith("\n"):
                 raise PublicationError("the log of publications was damaged") from None

@@ -170,7 +170,7 @@ def refuse_draft(
     settings.published.mkdir(parents=True, exist_ok=True)
     with hold_pointer_lock(settings):
         write_json(settings.published / "STATUS.json", {"refusal": refusal})
-        append_log(settings, {"event": "refused", **refusal})
+        append_log(settings, {"event": "refused", "at": at, **refusal})
     _discard(draft_folder(settings, publication_id))
 
 

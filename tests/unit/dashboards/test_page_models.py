@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from dashboards.figure_models import count_checks, write_table
 from dashboards.filters import Filters, resolve_filters
 from dashboards.kpis import Kpi, judge
 from dashboards.language import Words, read_words
+from dashboards.page_models.donnees import build_donnees
 from dashboards.page_models.essentiel import (
     build_essentiel,
     build_key_figures,
@@ -21,6 +22,9 @@ from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
 from dashboards.page_models.page import PageModel, Sentences
 from dashboards.published import Source, read_choices
 from data_contracts.publications import Publication, open_current
+from pipelines.publish.log import append_log
+from pipelines.publish.pointer import cite, refuse_draft
+from pipelines.settings import Settings
 from tests.fixtures.publication import build_indicators, build_marts, write_publication
 from tests.fixtures.publication import build_key_figures as build_figure_rows
 
@@ -313,3 +317,17 @@ def test_declared_people_are_shown_by_month_with_the_share_that_declared(
     assert any(
         "ne s'ajoute pas aux foyers" in note for note in page.figure("personnes-declarees").notes
     )
+
+
+def test_the_data_page_tells_every_event_of_the_log(tmp_path: Path, french: Words) -> None:
+    settings = Settings(data_dir=tmp_path)
+    write_publication(settings.published)
+    at = datetime(2024, 6, 26, 3, tzinfo=UTC)
+    append_log(settings, {"event": "published", "publication_id": "a" * 32, "at": at, "epoch": 1})
+    refuse_draft(settings, "b" * 32, at, ["trop de pertes"])
+    cite(settings, "a" * 32, "Essai", at)
+    publication = open_current(settings.published)
+    filters = resolve_filters({}, read_choices(Source.of(publication)))[0]
+    table = build_donnees(publication, filters, french).figure("publications")
+    assert table.values("at") == ["2024-06-26 03:00"] * 3
+    assert table.values("event") == ["citée", "refusée", "publiée"]
