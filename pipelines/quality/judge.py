@@ -447,11 +447,10 @@ def _refuse_hopeless(
             f"{held} rows would be held back, the first on line {line} ({wrong}): the source"
             " profile does not fit this export"
         )
-    if refusals:
-        connection.execute(
-            "delete from judged where _delivery_id in (select unnest($ids::VARCHAR[]))",
-            {"ids": list(refusals)},
-        )
+    connection.execute(
+        "delete from judged where _delivery_id in (select unnest($ids::VARCHAR[]))",
+        {"ids": list(refusals)},
+    )
     return refusals
 
 

@@ -16,6 +16,7 @@ from data_contracts.loader import load_records
 from pipelines.quality.judge import (
     DEFAULT_TIMEZONE,
     DeliveredRows,
+    _sample,
     find_accepted_keys,
     judge_rows,
     make_row_key,
@@ -281,3 +282,24 @@ def test_accepted_keys_are_found_among_those_that_were_held_back(
     assert sorted(found) == ["O'2|1", "O1|1"]
     assert find_accepted_keys(connection, contract, folder, make_origin(), []) == []
     assert find_accepted_keys(connection, contract, folder, make_origin("d9"), keys) == []
+
+
+def test_the_profile_of_a_delivery_has_its_tenths_and_its_median(judge: Judge) -> None:
+    kilograms = [Decimal(number) for number in (10, 3, 1, 7, 5, 2, 9, 4, 8, 6)]
+    rows = [
+        good_row("removals") | {"line_no": str(line), "weight_kg": str(weight)}
+        for line, weight in enumerate(kilograms, 1)
+    ]
+    profile = judge("removals", rows).outcome.profile
+    assert [profile[f"{label}_kg"] for label in ("low", "median", "high", "maximum")] == [
+        "1.000", "5.000", "9.000", "10.000",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "step"), [(10, 1), (999_999, 1), (1_000_000, 2), (5_100_000, 10)])
+def test_the_largest_deliveries_are_compared_by_a_sample(
+    connection: duckdb.DuckDBPyConnection, rows: int, step: int
+) -> None:
+    connection.execute(f"create or replace temp view judged as from range({rows})")
+    assert _sample(connection) == f"_source_line % {step} = 0"
+    connection.execute("drop view judged")
