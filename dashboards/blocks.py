@@ -94,6 +94,8 @@ def write_legend(words: Words, model: FigureModel) -> str:
         keys.append(("target", words("legend.target")))
     if any(model.by_role("partial")):
         keys.append(("partial", words("legend.partial")))
+    if any(model.by_role("aggregated")):
+        keys = [("partial", words("legend.aggregated"))]
     if model.kind == "ranges":
         keys.append(("range", words("legend.range")))
     if model.kind == "control" and any(value is not None for value in model.by_role("high")):

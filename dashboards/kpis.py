@@ -59,11 +59,25 @@ RECORDS_OF = {
     "voucher_households": ("vouchers",),
     "tonnes_transformed": ("transformations",),
     "unexplained_tonnes": ("stock_counts",),
+    "support_activities": ("support_activities",),
+    "participants": ("support_activities",),
+    "expenses_eur": ("expenses",),
+    "cost_per_tonne": ("expenses",),
+    "public_eur_per_tonne": ("funding",),
+    "funding_used_share": ("funding",),
+    "food_value_per_public_euro": ("funding",),
+    "visible_stock_share": ("offers",),
+    "offer_taken_share": ("offers",),
+    "kg_saved_by_offer": ("offers",),
+    "hours_offer_to_order": ("offers",),
+    "volunteer_hours": ("volunteer_shifts",),
+    "shared_rounds_share": ("shared_resources",),
+    "temperature_checks_outside_share": ("temperature_checks",),
 }
 DECIMALS_OF_UNIT = {
     "kgCO2e per t": 1, "km per t": 1, "orders per partner": 1, "h": 1, "days": 1, "min": 1,
     "EUR per kg": 2, "points": 1, "t per 1000 inhabitants": 2, "kg per household": 1,
-    "kg per person": 1, "min per 100 kg": 1, "kg per stop": 1,
+    "kg per person": 1, "EUR per EUR": 1, "min per 100 kg": 1, "kg per stop": 1,
 }  # fmt: skip
 # From three times as much on, a factor reads better than a percentage.
 MANY_TIMES = 2
@@ -185,19 +199,15 @@ def build_people_kpi(scope: Scope) -> Kpi:
     return replace(card, notes=(scope.words("people.coverage", share=coverage.value),))
 
 
-def not_supplied(words: Words, code: str, is_supplied: bool) -> Kpi:
-    """A card without a published indicator: says what is missing, never a zero.
-
-    Where the record is supplied already, the card says that its indicator is still to come.
-    """
-    missing = "kpi.to_come" if is_supplied else f"not_supplied.{code}.missing"
+def not_supplied(words: Words, code: str) -> Kpi:
+    """A card without a published indicator: says what is missing, never a zero."""
     return Kpi(
         code=code,
         label=words(f"not_supplied.{code}.label"),
         state="not_supplied",
         value=words("state.not_supplied"),
         definition=words(f"not_supplied.{code}.definition"),
-        notes=(words(missing),),
+        notes=(words(f"not_supplied.{code}.missing"),),
     )
 
 

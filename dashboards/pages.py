@@ -57,12 +57,14 @@ _ENTRIES = (
     PageEntry(
         "mise-a-disposition",
         build_mise_a_disposition,
-        ("bilan-matiere", "par-type-de-partenaire", "foyers-par-mois", "personnes-declarees"),
+        ("bilan-matiere", "par-type-de-partenaire", "foyers-par-mois", "personnes-declarees",
+         "historique"),
     ),
     PageEntry(
         "accompagnement",
         build_accompagnement,
-        ("cheques-par-mois", "tonnes-par-programme", "actions", "conventions", "couts"),
+        ("actions", "cheques-par-mois", "conventions", "tonnes-par-programme", "couts",
+         "benevolat"),
     ),
     PageEntry(
         "territoire",
@@ -97,7 +99,8 @@ _ENTRIES = (
     PageEntry(
         "donateurs",
         build_donateurs,
-        ("magasins", "tournees", "temps-par-etape", "simulateur", "fiche-donateur"),
+        ("magasins", "tournees", "moyens-partages", "temps-par-etape", "simulateur",
+         "fiche-donateur"),
     ),
     PageEntry(
         "pertes",

@@ -23,7 +23,8 @@ from data_contracts.loader import (
 
 OutsideAudience = Literal["metropole", "public"]
 Form = Literal[
-    "whole", "people", "flows", "indicators", "key_figures", "with_parcels", "places"
+    "whole", "people", "flows", "indicators", "key_figures", "with_parcels", "places",
+    "agreements",
 ]  # fmt: skip
 SUPPRESSED = "is_suppressed"
 

@@ -34,6 +34,7 @@ _FORMS = {
     "key_figures": "exact, hidden below the threshold",
     "with_parcels": "rounded or empty where it would tell hidden parcels",
     "places": "sites and, for the metropole, partners",
+    "agreements": "for the metropole, the agreements of its territory",
 }
 
 

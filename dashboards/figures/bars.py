@@ -1,7 +1,7 @@
 """Bars: by month beside the year before, ranked, with their range, and as a waterfall.
 
 Each takes the columns of a figure by their role: `x`, `name`, `value`, `earlier`, `target`,
-`change`, `partial`; `label`, `share`, `low`, `high`; `step`.
+`change`, `partial`, `aggregated`; `label`, `share`, `low`, `high`; `step`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
     column, current = read_role(model, "value")
     earlier, targets = model.by_role("earlier"), model.by_role("target")
     labels, names = model.by_role("x"), model.by_role("name")
-    growths, partial = model.by_role("change"), model.by_role("partial")
+    growths = model.by_role("change")
+    # What is not over, and what records do not show month by month.
+    hatched = [
+        flag or other
+        for flag, other in zip(model.by_role("partial"), model.by_role("aggregated"), strict=True)
+    ]
     kind = column.kind
     positions = list(range(len(labels)))
     figure = go.Figure()
@@ -60,7 +65,7 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
             "color": ACTUAL,
             "line": {"color": ACTUAL, "width": 1},
             "pattern": {
-                "shape": ["/" if flag else "" for flag in partial],
+                "shape": ["/" if flag else "" for flag in hatched],
                 "fillmode": "replace",
                 "fgcolor": ACTUAL,
                 "bgcolor": PAPER,

@@ -1,70 +1,227 @@
 """Page 4, Accompagnement et financement: what supports people, and what pays for it?
 
-Here live the vouchers, the tonnes by programme and what the food bank spends; support activities,
-agreements and expenses show what is missing for as long as their records are not supplied.
+Here live support activities, vouchers, the tonnes by programme, agreements with what is used of
+them, expenses by post and hours of volunteers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
 import polars as pl
 
-from dashboards.figure_models import FigureModel, write_measure
+from dashboards.figure_models import Cell, Column, FigureModel, write_measure
 from dashboards.filters import Filters, label_period
 from dashboards.kpis import Scope, build_kpi
-from dashboards.language.formats import write_month
+from dashboards.language.formats import write_month, write_number
 from dashboards.language.words import Words
 from dashboards.page_models.approvisionnement import sum_amounts
 from dashboards.page_models.page import Cards, PageModel
-from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
+from dashboards.page_models.scope import (
+    MonthlyFigure,
+    build_monthly,
+    is_partial_month,
+    read_scope,
+    year_before,
+)
 from dashboards.page_models.shapes import (
+    ZERO,
+    Amounts,
     build_absent,
     build_ranked,
+    build_table,
     write_subtitle,
     write_title,
 )
-from dashboards.readings import food_flows, months_of, read_supplied_records
+from dashboards.readings import food_flows, months_of
 from data_contracts.publications import Publication
 
 PAGE = "accompagnement"
+Build = Callable[[Publication, Scope], FigureModel]
 PROGRAMMES = ("eu_programme", "state_grocery_credit", "better_food_programme")
 CARDS = (
-    ("vouchers_eur", ""),
-    ("voucher_use_share", ""),
-    ("voucher_households", ""),
+    ("support_activities", ""),
+    ("participants", ""),
+    ("partners_offering_support_share", ""),
+    ("cost_per_tonne", ""),
+    ("public_eur_per_tonne", ""),
+    ("funding_used_share", ""),
+)
+PURCHASES = (
     ("purchases_eur", ""),
     ("eur_per_kg", ""),
     ("food_value_eur", ""),
+    ("food_value_per_public_euro", ""),
 )
-# Figures whose records belong to a second set, and the record that each waits for.
-ABSENT = (
-    ("actions", "support_activities"),
-    ("conventions", "funding_agreements"),
-    ("couts", "expenses"),
-)
+POSTS = ("staff", "purchases", "transport", "premises", "cold", "digital", "other")
 
 
 def build_accompagnement(publication: Publication, filters: Filters, words: Words) -> PageModel:
     """The view model of the page."""
     scope = read_scope(publication, filters, words)
     cards = tuple(build_kpi(scope, code, variant) for code, variant in CARDS)
-    supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
-    vouchers = (
-        _build_vouchers(publication, scope)
-        if "vouchers" in supplied
-        else build_absent(scope, "cheques-par-mois", "vouchers")
+    bought = tuple(build_kpi(scope, code, variant) for code, variant in PURCHASES)
+
+    def build(figure_id: str, record: str, make: Build) -> FigureModel:
+        if record not in scope.supplied:
+            return build_absent(scope, figure_id, record)
+        return make(publication, scope)
+
+    # Agreements are between a food bank and its funders: the public has their sum on the cards.
+    agreements = (
+        (build("conventions", "funding", _build_agreements),)
+        if "mart_funding_monthly" in publication.marts()
+        else ()
     )
     return PageModel(
         PAGE,
         _write_lead(scope),
         (
             Cards("chiffres", words("accompagnement.kpis"), cards, is_title_shown=False),
-            vouchers,
+            build("actions", "support_activities", _build_activities),
+            build("cheques-par-mois", "vouchers", _build_vouchers),
+            *agreements,
             _build_programmes(publication, scope),
-            *(build_absent(scope, figure_id, record) for figure_id, record in ABSENT),
+            build("couts", "expenses", _build_costs),
+            Cards("achats", words("accompagnement.purchases"), bought),
+            build("benevolat", "volunteer_shifts", _build_volunteers),
         ),
+    )
+
+
+def _read_months(
+    publication: Publication, scope: Scope, mart: str, column: str, amount: str
+) -> Amounts:
+    """Amounts of the period and of the same months a year before, by the values of a column.
+
+    Without what came before where the last month is not over: months are compared whole.
+    """
+    first, last = months_of(scope.filters.period)
+    before = (year_before(first), year_before(last))
+    frame = (
+        publication.scan(mart)
+        .filter(pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id)
+        .group_by(column, "month")
+        .agg(pl.col(amount).sum())
+        .collect()
+    )
+    has_earlier = not is_partial_month(last, scope.filters.food_bank.data_date)
+    amounts: dict[str, tuple[Decimal, Decimal | None]] = {}
+    for code, month, value in frame.iter_rows():
+        now, earlier = amounts.get(code, (ZERO, ZERO if has_earlier else None))
+        if first <= month <= last:
+            amounts[code] = (now + Decimal(value), earlier)
+        elif earlier is not None and before[0] <= month <= before[1]:
+            amounts[code] = (now, earlier + Decimal(value))
+    return {code: amount for code, amount in amounts.items() if amount[0] > 0}
+
+
+def _build_activities(publication: Publication, scope: Scope) -> FigureModel:
+    """Activities held, by their kind."""
+    return build_ranked(
+        scope,
+        "actions",
+        _read_months(publication, scope, "mart_support_monthly", "kind", "activities"),
+        lambda code: scope.words.code("support_kind", code),
+        kind="count",
+        key="activities",
+        method=scope.definitions["support_activities"].method_version,
+        notes=(scope.words("actions.note"),),
+    )
+
+
+def _build_volunteers(publication: Publication, scope: Scope) -> FigureModel:
+    """Hours of volunteers by task."""
+    return build_ranked(
+        scope,
+        "benevolat",
+        _read_months(publication, scope, "mart_volunteers_monthly", "task", "volunteer_hours"),
+        lambda code: scope.words.code("task", code),
+        kind="hours",
+        key="volunteer_hours",
+        method=scope.definitions["volunteer_hours"].method_version,
+        notes=(scope.words("benevolat.note"),),
+    )
+
+
+def _build_costs(publication: Publication, scope: Scope) -> FigureModel:
+    """Euros of expenses for a tonne distributed, by post."""
+    total = build_kpi(scope, "cost_per_tonne")
+    spent = build_kpi(scope, "expenses_eur")
+    amounts: dict[str, tuple[Decimal, Decimal | None]] = {}
+    if total.raw_value and spent.raw_value:
+        tonnes = spent.raw_value / total.raw_value
+        for post in POSTS:
+            part = build_kpi(scope, "expenses_eur", post).raw_value
+            if part:
+                amounts[post] = (part / tonnes, None)
+    return build_ranked(
+        scope,
+        "couts",
+        amounts,
+        lambda code: scope.words.code("expense_post", code),
+        kind="eur",
+        key="eur_per_tonne",
+        method=total.method,
+        notes=(scope.words("couts.note"),),
+    )
+
+
+def _build_agreements(publication: Publication, scope: Scope) -> FigureModel:
+    """Agreements that run in the period: agreed, used until its end, left."""
+    words, period = scope.words, scope.filters.period
+    last = months_of(period)[1]
+    frame = (
+        publication.scan("mart_funding_monthly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            pl.col("month") <= last,
+            pl.col("starts_on") <= period.end,
+            pl.col("ends_on") >= period.start,
+        )
+        .group_by("funding_id", "funder", "funder_kind", "programme", "purpose", "agreed_eur",
+                  "starts_on", "ends_on")
+        .agg(pl.col("used_eur").sum())
+        .sort("agreed_eur", "funding_id", descending=[True, False])
+        .collect()
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["funding_id"],
+            row["funder"],
+            words.code("funder_kind", row["funder_kind"]),
+            row["programme"],
+            words.code("purpose", row["purpose"]),
+            row["ends_on"],
+            row["agreed_eur"],
+            row["used_eur"],
+            row["used_eur"] / row["agreed_eur"] if row["agreed_eur"] else None,
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+    share = build_kpi(scope, "funding_used_share")
+    return build_table(
+        scope,
+        "conventions",
+        (
+            Column("funding_id", ""),
+            Column("funder", words("column.funder")),
+            Column("funder_kind", words("column.kind")),
+            Column("programme", words("column.programme")),
+            Column("purpose", words("column.purpose")),
+            Column("ends_on", words("column.ends_on"), "date"),
+            Column("agreed_eur", words("column.agreed"), "eur"),
+            Column("used_eur", words("column.used"), "eur"),
+            Column("used_share", words("column.used_share"), "share"),
+        ),
+        rows,
+        finding={"share": share.value, "count": write_number(words, len(rows))}
+        if rows and share.state == "ok"
+        else {},
+        method=share.method,
+        notes=(words("conventions.note"),),
     )
 
 

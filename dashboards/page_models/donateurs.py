@@ -19,7 +19,7 @@ from dashboards.language.words import Words
 from dashboards.page_models.merging import Merge, propose_merges
 from dashboards.page_models.page import Alert, Cards, Choice, PageModel, Section
 from dashboards.page_models.scope import read_scope
-from dashboards.page_models.shapes import ZERO, build_table
+from dashboards.page_models.shapes import ZERO, build_absent, build_table
 from dashboards.readings import months_of, read_place_names, sum_column
 from data_contracts.publications import Publication
 
@@ -61,6 +61,9 @@ def build_donateurs(publication: Publication, filters: Filters, words: Words) ->
             Cards("chiffres", words("donateurs.kpis"), cards, is_title_shown=False),
             _build_stores(scope, suppliers, names),
             _build_rounds(scope, rounds),
+            _build_shared(publication, scope)
+            if "shared_resources" in scope.supplied
+            else build_absent(scope, "moyens-partages", "shared_resources"),
             *_build_simulator(publication, scope, rounds, names),
             _build_steps(publication, scope),
             *_build_sheet(scope, suppliers, names),
@@ -180,6 +183,45 @@ def _build_rounds(scope: Scope, rounds: pl.DataFrame) -> FigureModel:
         finding={"value": write_measure(words, "km", total)} if rows else {},
         notes=(words("tournees.note"),),
     )
+
+
+def _build_shared(publication: Publication, scope: Scope) -> FigureModel:
+    """Means that were pooled with partners, by kind."""
+    words = scope.words
+    first, last = months_of(scope.filters.period)
+    frame = (
+        publication.scan("mart_shared_resources_monthly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            pl.col("month").is_between(first, last),
+        )
+        .group_by("kind")
+        .agg(pl.col("uses", "shared_rounds", "shared_km", "shared_hours", "pallet_days").sum())
+        .sort("uses", "kind", descending=[True, False])
+        .collect()
+    )
+    share = build_kpi(scope, "shared_rounds_share")
+    return build_table(
+        scope,
+        "moyens-partages",
+        (
+            Column("kind", ""),
+            Column("label", words("column.mean")),
+            Column("uses", words("column.uses"), "count"),
+            Column("shared_rounds", words("column.rounds"), "count"),
+            Column("shared_km", words("column.km"), "km"),
+            Column("shared_hours", words("column.hours"), "hours"),
+            Column("pallet_days", words("column.pallet_days"), "decimal"),
+        ),
+        [
+            (row["kind"], words.code("shared_kind", row["kind"]), row["uses"],
+             row["shared_rounds"], row["shared_km"], row["shared_hours"], row["pallet_days"])
+            for row in frame.iter_rows(named=True)
+        ],
+        finding={"share": share.value} if share.state == "ok" else {},
+        method=share.method,
+        notes=(words("moyens-partages.note"),),
+    )  # fmt: skip
 
 
 def _build_simulator(

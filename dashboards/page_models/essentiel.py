@@ -72,18 +72,15 @@ def _build_cards(scope: Scope, supplied: frozenset[str]) -> tuple[Kpi, ...]:
     people = (
         build_people_kpi(scope)
         if "beneficiary_reports" in supplied
-        else not_supplied(words, "people_declared", False)
+        else not_supplied(words, "people_declared")
     )
-    # No indicator is computed from expenses yet: its card says what is missing for as long as the
-    # record is not supplied, and that it is to come afterwards.
-    costs = not_supplied(words, "cost_per_tonne", "expenses" in supplied)
     return (
         build_kpi(scope, "tonnes_distributed"),
         fresh,
         emissions,
         build_kpi(scope, "households_helped"),
         people,
-        costs,
+        build_kpi(scope, "cost_per_tonne"),
     )
 
 

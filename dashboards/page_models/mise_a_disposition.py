@@ -7,6 +7,7 @@ balance is in `balance.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from dashboards.language.formats import (
     write_month,
     write_number,
     write_share,
+    write_short_month,
     write_tonnes,
 )
 from dashboards.language.words import Words
@@ -33,6 +35,7 @@ from dashboards.page_models.balance import (
 )
 from dashboards.page_models.page import Cards, PageModel
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
+from dashboards.page_models.shapes import ZERO, build_table
 from dashboards.readings import (
     food_flows,
     has_records_before,
@@ -75,8 +78,55 @@ def build_mise_a_disposition(publication: Publication, filters: Filters, words: 
             _build_households(publication, scope),
             _build_people(scope, "beneficiary_reports" in supplied),
             Cards("service", _write_service_title(scope, service[0]), service),
+            *_build_history(publication, scope),
         ),
     )
+
+
+def _build_history(publication: Publication, scope: Scope) -> tuple[FigureModel, ...]:
+    """Tonnes distributed by month before the records begin, as a document published them.
+
+    Never beside figures of records; nothing where no such document was supplied.
+    """
+    words = scope.words
+    frame = (
+        publication.read("mart_history_monthly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            pl.col("flow") == "distributed",
+        )
+        .group_by("month")
+        .agg(pl.col("weight_kg").sum(), pl.col("source_document").unique().sort())
+        .sort("month")
+    )
+    if frame.is_empty():
+        return ()
+    rows: list[tuple[Cell, ...]] = [
+        (month, write_month(words, month), write_short_month(words, month), weight, None, True,
+         ", ".join(documents))
+        for month, weight, documents in frame.select(
+            "month", "weight_kg", "source_document"
+        ).iter_rows()
+    ]  # fmt: skip
+    total = write_tonnes(words, sum((row[3] for row in rows if isinstance(row[3], Decimal)), ZERO))
+    table = build_table(
+        scope,
+        "historique",
+        (
+            Column("month", "", "date"),
+            Column("month_name", words("column.month"), role="name"),
+            Column("month_short", "", role="x"),
+            Column("weight_kg", words("measure_name.tonnes"), "tonnes", "value"),
+            Column("difference_share", "", "growth", "change"),
+            Column("is_aggregated", "", "flag", "aggregated"),
+            Column("source_document", words("column.document")),
+        ),
+        rows,
+        kind="monthly",
+        alt=words("historique.alt", total=total, months=len(rows)),
+        notes=(words("historique.note"),),
+    )
+    return (replace(table, labels=(words("measure_name.tonnes"),)),)
 
 
 def _write_lead(scope: Scope, balance: Balance) -> str:

@@ -31,6 +31,12 @@ CARDS = (
     ("expired_kg", ""),
     ("dwell_days", ""),
 )
+OFFERS = (
+    ("visible_stock_share", ""),
+    ("offer_taken_share", ""),
+    ("kg_saved_by_offer", ""),
+    ("temperature_checks_outside_share", ""),
+)
 # Days left: up to and including.
 HORIZONS = ((-1, "expired"), (0, "0"), (1, "1"), (2, "2"), (3, "3"), (5, "4_5"), (7, "6_7"))
 # Months since the receipt.
@@ -48,6 +54,7 @@ def build_stock(publication: Publication, filters: Filters, words: Words) -> Pag
     risk = publication.scan("mart_lots_at_risk").filter(pl.col("food_bank_id") == bank_id).collect()
     lots = publication.scan("mart_lots").filter(pl.col("food_bank_id") == bank_id).collect()
     cards = tuple(build_kpi(scope, code, variant) for code, variant in CARDS)
+    offered = tuple(build_kpi(scope, code, variant) for code, variant in OFFERS)
     return PageModel(
         PAGE,
         _write_lead(scope, risk),
@@ -57,7 +64,10 @@ def build_stock(publication: Publication, filters: Filters, words: Words) -> Pag
             _build_rescue(scope, risk, names, products),
             _build_days(publication, scope, names),
             _build_ages(publication, scope),
-            build_absent(scope, "disponibilite", "offers"),
+            Cards("offres", words("stock.offers"), offered),
+            _build_offers(publication, scope)
+            if "offers" in scope.supplied
+            else build_absent(scope, "disponibilite", "offers"),
             *_search_lots(scope, lots, names, products),
         ),
     )
@@ -206,6 +216,37 @@ def _build_days(
         values,
         lambda code: names.get(("site", code), code),
         write_day=write_day,
+    )
+
+
+def _build_offers(publication: Publication, scope: Scope) -> FigureModel:
+    """Kilograms offered on the platform and ordered from offers, by week of the period."""
+    words, period = scope.words, scope.filters.period
+    frame = (
+        publication.scan("mart_offers_weekly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            # Whole weeks: the last one is still being ordered from.
+            pl.col("week_start").is_between(period.start, period.end - timedelta(days=6)),
+            pl.col("network_family") != "hygiene",
+        )
+        .group_by("week_start")
+        .agg(pl.col("offered_kg", "taken_kg").sum())
+        .collect()
+    )
+    values: dict[tuple[str, date], Decimal | None] = {}
+    for week, offered, taken in frame.iter_rows():
+        values["offered", week] = offered
+        values["taken", week] = taken
+    share = build_kpi(scope, "offer_taken_share")
+    return build_lines(
+        scope,
+        "disponibilite",
+        values,
+        lambda code: words(f"disponibilite.{code}"),
+        write_day=write_day,
+        method=share.method,
+        finding={"share": share.value} if share.state == "ok" else None,
     )
 
 

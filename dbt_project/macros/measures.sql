@@ -206,6 +206,7 @@
                     "pickups_refused",
                     "picked_up_kg",
                 ],
+                "fct_means_measures": means_measures().values() | sum(start=[]),
                 "fct_transport_measures": ["fullest_kg", "payload_kg", "km_without_load"],
                 "fct_stock_measures": [
                     "distributed_28_days_kg",

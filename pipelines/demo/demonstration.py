@@ -34,6 +34,16 @@ from pipelines.demo.imperfections import (
 )
 from pipelines.demo.logistics import run_rounds
 from pipelines.demo.lots import assign_lots
+from pipelines.demo.means import (
+    write_expenses,
+    write_funding,
+    write_history,
+    write_offers,
+    write_shared,
+    write_shifts,
+    write_support,
+    write_temperatures,
+)
 from pipelines.demo.outflows import Outflows, simulate_outflows
 from pipelines.demo.places import SITES
 from pipelines.demo.platform import draw_sessions, place_orders, plan_adoption, plan_visits
@@ -128,7 +138,13 @@ def write_demonstration(
         raise ValueError(f"scale is {scale}: choose 1 or more")
     activity = generate_activity(seed, until)
     events = run_workshop(activity, write_events(activity))
-    true = _split_months({**events, **_list_more(activity)})
+    offers, events["orders"] = write_offers(activity, events["orders"], events["receipts"])
+    more = {
+        **_list_more(activity),
+        "offers": offers,
+        "shared_resources": write_shared(activity, events["rounds"]),
+    }
+    true = _split_months({**events, **more})
     delivered = dict(true)
     corrections, corrected = plant_corrections(activity.period, delivered)
     bad_rows = plant_bad_rows(delivered)
@@ -166,6 +182,11 @@ def _list_more(activity: Activity) -> dict[str, pl.DataFrame]:
         "vouchers": write_vouchers(activity),
         "site_energy": write_energy(activity),
         "refrigerant_top_ups": write_top_ups(activity),
+        "volunteer_shifts": write_shifts(activity),
+        "support_activities": write_support(activity),
+        "expenses": write_expenses(activity),
+        "temperature_checks": write_temperatures(activity),
+        "monthly_history": write_history(activity),
     }
 
 
@@ -187,6 +208,7 @@ def _list_reference(activity: Activity) -> list[tuple[str, str, pl.DataFrame]]:
         ("suppliers", _REFERENCE_MONTH, activity.suppliers.frame),
         ("products", _REFERENCE_MONTH, pl.concat([activity.catalogue.frame, write_products()])),
         ("vehicles", _REFERENCE_MONTH, activity.vehicles.frame),
+        ("funding", _REFERENCE_MONTH, write_funding()),
         ("targets", _REFERENCE_MONTH, write_targets()),
         ("events", _REFERENCE_MONTH, write_notes(activity.period)),
     ]

@@ -49,6 +49,13 @@ _TOPICS = (
     "exchanges",
     "herault",
     "isere",
+    "expenses",
+    "support",
+    "shifts",
+    "shared_resources",
+    "temperatures",
+    "history",
+    "offers",
 )
 
 

@@ -143,6 +143,8 @@ def make_outside(
     decisions = decide_people(tables.get, sources, policy, earlier)
     forms: dict[str, Callable[[str, pl.DataFrame], pl.DataFrame]] = {
         "whole": lambda _, table: table,
+        # which territory reads which is decided where audiences are split
+        "agreements": lambda _, table: table,
         "places": lambda _, table: table.filter(pl.col("place_kind") != "supplier"),
         "people": lambda name, table: _show_people(name, table, decisions),
         "indicators": lambda _, table: _show_indicators(table, decisions, sources, policy),

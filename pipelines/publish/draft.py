@@ -129,7 +129,11 @@ def split_audiences(
         yield (
             f"metropole/{code}",
             {
-                name: keep_rows(outside[name], set(banks), {code})
+                name: keep_rows(outside[name], set(banks), {code}).filter(
+                    pl.col("territory_code") == code
+                    if policy.marts[name].form == "agreements"
+                    else pl.lit(True)
+                )
                 for name in policy.marts_of(f"metropole/{code}")
             },
         )

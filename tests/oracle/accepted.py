@@ -39,6 +39,13 @@ KEYS = {
     "site_energy": ("site_id", "meter", "period_start"),
     "refrigerant_top_ups": ("top_up_id",),
     "platform_sessions": ("session_id",),
+    "funding": ("funding_id",),
+    "offers": ("offer_id", "line_no"),
+    "shared_resources": ("use_id",),
+    "volunteer_shifts": ("shift_id",),
+    "support_activities": ("activity_id",),
+    "expenses": ("expense_id",),
+    "temperature_checks": ("check_id",),
 }
 EARLIEST = datetime.fromisoformat("0001-01-01")
 Row = dict[str, Any]

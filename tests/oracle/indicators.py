@@ -17,6 +17,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+from tests.oracle import means
 from tests.oracle.accepted import Bank, grams, month_of, read_banks
 from tests.oracle.batches import list_expiring
 from tests.oracle.flows import FRESH, LOSSES, RESCUED, UNITS_OF_MASS, Line, Stock, list_lines
@@ -383,6 +384,7 @@ def _list_parts(
         return
     yield from _list_emissions(view, span)
     yield from _list_whole(view, span, communes)
+    yield from _list_means(view, span)
 
 
 def _list_flows(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
@@ -414,6 +416,72 @@ def _list_flows(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
     yield "local_share", "", Part("ratio", kg("local"), kg("origin_known"))
     yield "food_value_eur", "", Part("total", kg("value_eur") * 1000)
     yield "parcel_tonnes", "", Part("total", kg("parcels") / 1000)
+
+
+def _list_means(view: View, span: Span) -> Iterator[tuple[str, str, Part]]:
+    facts, bank = view.facts, view.facts.bank
+    last = facts.coverage.data_date
+    spent, public = means.sum_expenses(bank, span), means.sum_public(bank, span, last)
+    tonnes = view.total("distributed", span.start, span.end) / 10**6
+    yield "expenses_eur", "", Part("total", spent)
+    for post in means.POSTS:
+        yield "expenses_eur", post, Part("total", means.sum_expenses(bank, span, post))
+    yield "cost_per_tonne", "", Part("ratio", spent, tonnes)
+    yield "public_eur_per_tonne", "", Part("ratio", public, tonnes)
+    value = view.total("value_eur", span.start, span.end)
+    yield "food_value_per_public_euro", "", Part("ratio", value, public)
+    yield "funding_used_share", "", Part("ratio", *means.sum_agreements(bank, span, last))
+    held = [row for row in bank.rows["support_activities"] if span.holds(row["held_date"])]
+    yield "support_activities", "", Part("total", Fraction(len(held)))
+    yield "participants", "", Part("total", Fraction(sum(row["participants"] for row in held)))
+    active = [
+        row
+        for row in bank.rows["partners"]
+        if (row["active_from"] or span.end) <= span.end <= (row["active_to"] or span.end)
+    ]
+    offering = Fraction(sum(bool(row["offers_support"]) for row in active))
+    share = Part("ratio", offering, Fraction(len(active)))
+    yield "partners_offering_support_share", "", share
+    yield "volunteer_hours", "", Part("total", means.sum_hours(bank, span))
+    for task in means.TASKS:
+        yield "volunteer_hours", task, Part("total", means.sum_hours(bank, span, task))
+    outside, checks = means.count_outside(bank, span)
+    part = Part("ratio", Fraction(outside), Fraction(checks))
+    yield "temperature_checks_outside_share", "", part
+    uses = bank.rows["shared_resources"]
+    named = {row["round_id"] for row in uses if row["round_id"]}
+    rounds = [one for one in facts.rounds if span.holds(one.day)]
+    shared = [one for one in rounds if one.row["round_id"] in named]
+    part = Part("ratio", Fraction(len(shared)), Fraction(len(rounds)))
+    yield "shared_rounds_share", "", part
+
+    def km(driven: list[Round]) -> Fraction:
+        return sum((Fraction(one.row["distance_km"] or 0) for one in driven), Fraction(0))
+
+    yield "shared_km_share", "", Part("ratio", km(shared), km(rounds))
+    for code, column in (("shared_hours", "hours"), ("pallet_days_lent", "pallet_days")):
+        amounts = (Fraction(row[column] or 0) for row in uses if span.holds(row["used_date"]))
+        yield code, "", Part("total", sum(amounts, Fraction(0)))
+    # hygiene is handled, not eaten
+    food = {
+        code: bool(row["is_food"]) and row["network_family"] != "hygiene"
+        for code, row in bank.by_id("products").items()
+    }
+    offers = means.Offers(bank, last, food)
+    found = list(offers.list_in(span))
+    offered, taken, saved = (
+        (Fraction(sum(part), 1000) for part in zip(*found, strict=True))
+        if (found)
+        else (Fraction(0), Fraction(0), Fraction(0))
+    )
+    yield "offer_taken_share", "", Part("ratio", taken, offered)
+    yield "kg_saved_by_offer", "", Part("total", saved)
+    stock = Fraction(facts.stock.closing(span.end), 1000)
+    visible = Fraction(offers.visible(span.end), 1000)
+    yield "visible_stock_share", "", Part("ratio", visible, stock)
+    waits = offers.list_waits(span)
+    yield "hours_offer_to_order", "median", Part("single", _quantile(waits, 5))
+    yield "hours_offer_to_order", "p90", Part("single", _quantile(waits, 9))
 
 
 def _grow(view: View, span: Span, measure: str, operation: str = "growth") -> Part:

@@ -5,6 +5,7 @@
     "suppliers",
     "products",
     "vehicles",
+    "funding",
 ] -%}
 {%- set event_dates = {
     "receipts": "received_date",
@@ -25,6 +26,13 @@
     "refrigerant_top_ups": "topped_up_date",
     "targets": "period_start",
     "events": "event_date",
+    "offers": "published_date",
+    "shared_resources": "used_date",
+    "volunteer_shifts": "started_date",
+    "support_activities": "held_date",
+    "expenses": "month",
+    "temperature_checks": "checked_date",
+    "monthly_history": "month",
 } -%}
 with
     food_banks as (select food_bank_id from {{ ref("dim_food_banks") }}),

@@ -1,6 +1,1 @@
-select
-    food_bank_id,
-    product_code,
-    label,
-    network_family
-from {{ ref("dim_products") }}
+select food_bank_id, product_code, label, network_family from {{ ref("dim_products") }}

@@ -43,6 +43,14 @@ KEYS = {
     "vehicles": ("vehicle_id",),
     "sites": ("site_id",),
     "food_banks": ("food_bank_id",),
+    "funding": ("funding_id",),
+    "offers": ("offer_id", "line_no"),
+    "shared_resources": ("use_id",),
+    "volunteer_shifts": ("shift_id",),
+    "support_activities": ("activity_id",),
+    "expenses": ("expense_id",),
+    "temperature_checks": ("check_id",),
+    "monthly_history": ("month", "flow", "channel", "network_family", "source_document"),
 }
 
 

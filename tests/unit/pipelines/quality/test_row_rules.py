@@ -99,6 +99,12 @@ BROKEN_ROWS: dict[tuple[str, str], dict[str, str]] = {
     ("vouchers", "redeemed_has_amount"): {"redeemed_eur": ""},
     ("site_energy", "ends_after_start"): {"period_end": "2024-04-30"},
     ("refrigerant_top_ups", "has_one_place"): {"vehicle_id": ""},
+    ("funding", "ends_after_start"): {"ends_on": "2023-12-31"},
+    ("offers", "closes_after_publication"): {"closes_at": "2024-06-02T14:59:59"},
+    ("volunteer_shifts", "ends_after_start"): {"ended_at": "2024-06-05T07:59:59"},
+    ("volunteer_shifts", "within_a_day"): {"ended_at": "2024-06-06T08:00:01"},
+    ("expenses", "is_first_day_of_month"): {"month": "2024-05-02"},
+    ("monthly_history", "is_first_day_of_month"): {"month": "2021-05-02"},
 }
 
 

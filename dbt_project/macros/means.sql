@@ -1,0 +1,46 @@
+{#- Funders whose money is public. -#}
+{% macro is_public_funder(funder_kind) -%}
+    {{ funder_kind }} in ('epci', 'commune', 'departement', 'region', 'state', 'eu')
+{%- endmacro %}
+
+{% macro expense_posts() -%}
+    {{ return(["transport", "cold", "premises", "staff", "purchases", "digital", "other"]) }}
+{%- endmacro %}
+
+{% macro volunteer_tasks() -%}
+    {{ return(["pickup", "sorting", "preparation", "delivery", "drive", "office", "support"]) }}
+{%- endmacro %}
+
+{#- Measures of money, people, pooled means, temperatures and offers, by the step of
+    fct_means_measures that sums them. -#}
+{% macro means_measures() -%}
+    {%- set expenses = ["expenses_eur"] -%}
+    {%- for post in expense_posts() -%}
+        {%- do expenses.append("expenses_" ~ post ~ "_eur") -%}
+    {%- endfor -%}
+    {%- set hours = ["volunteer_hours", "staff_hours"] -%}
+    {%- for task in volunteer_tasks() -%}
+        {%- do hours.append("volunteer_" ~ task ~ "_hours") -%}
+    {%- endfor -%}
+    {{
+        return(
+            {
+                "expenses_by_period": expenses,
+                "public_by_period": ["public_used_eur"],
+                "agreements_by_period": ["agreements_eur", "agreements_used_eur"],
+                "support_by_period": ["support_activities", "participants"],
+                "offering_by_period": ["partners_offering_support"],
+                "volunteers_by_period": hours,
+                "rounds_by_period": ["rounds", "rounds_km", "shared_rounds", "shared_km"],
+                "pooled_by_period": ["shared_hours", "pallet_days_lent"],
+                "temperatures_by_period": ["temperature_checks", "temperature_checks_outside"],
+                "offers_by_period": ["offered_kg", "offers_taken_kg", "saved_by_offer_kg"],
+                "visible_by_period": ["visible_kg"],
+                "reactions_by_period": [
+                    "hours_offer_to_order_median",
+                    "hours_offer_to_order_p90",
+                ],
+            }
+        )
+    }}
+{%- endmacro %}
