@@ -51,7 +51,10 @@ GROUPS = {
     "publication": Group(
         ("pipelines/publish/pointer.py", "pipelines/publish/log.py", "pipelines/publish/audit.py",
          "pipelines/publish/draft.py"),
-        ("tests/unit/pipelines/publish", "tests/integration/test_publication_faults.py"),
+        ("tests/unit/pipelines/publish/test_publish.py",
+         "tests/unit/pipelines/publish/test_history.py",
+         "tests/unit/pipelines/publish/test_audit.py",
+         "tests/integration/test_publication_faults.py"),
     ),
 }  # fmt: skip
 # What types and annotations say is checked by mypy, identity with a literal by ruff, not by tests.

@@ -8,7 +8,7 @@ outside adds up to what is inside; and the record of all of them, bound to the h
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -65,10 +65,10 @@ def audit_draft(
     marts = {name: _read_table(folder / AUDIENCE, name) for name in policy.marts_of(AUDIENCE)}
     sources = Sources(marts, donations, pl.DataFrame())
     return [
-        _gather("audiences_hold_their_own", _check_audiences(folder, sources, policy)),
-        _gather("small_counts_are_hidden", check_people(folder, sources, policy, earlier)),
-        _gather("donors_are_hidden", check_donors(folder, sources, policy)),
-        _gather("outside_adds_up", check_sums(folder, sources)),
+        gather("audiences_hold_their_own", check_audiences(folder, sources, policy)),
+        gather("small_counts_are_hidden", check_people(folder, sources, policy, earlier)),
+        gather("donors_are_hidden", check_donors(folder, sources, policy)),
+        gather("outside_adds_up", check_sums(folder, sources)),
     ]
 
 
@@ -85,7 +85,8 @@ def read_earlier(settings: Settings, inputs: Mapping[str, Any]) -> list[Cells]:
     return found
 
 
-def _gather(name: str, results: Iterator[str | None]) -> AuditFinding:
+def gather(name: str, results: Iterable[str | None]) -> AuditFinding:
+    """What a check found: its first failures, and how many more."""
     found = list(results)
     failures = [failure for failure in found if failure is not None]
     more = len(failures) - MAX_NAMED
@@ -102,7 +103,7 @@ def _read_table(folder: Path, mart: str) -> pl.DataFrame:
     return pl.read_parquet(folder / f"{mart}.parquet", glob=False)
 
 
-def _check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator[str | None]:
+def check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator[str | None]:
     """Each audience has its marts with the columns of its contract, and rows of its own only."""
     territories = sources.territories()
     banks = sources.marts["mart_food_banks"]["food_bank_id"].to_list()

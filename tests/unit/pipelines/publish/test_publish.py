@@ -21,7 +21,17 @@ from data_contracts.publications import open_current, open_publication, read_poi
 from pipelines.publish.audit import Check, read_audit, write_audit
 from pipelines.publish.draft import draft_folder, read_drafted, write_draft
 from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
-from pipelines.publish.pointer import AuditError, is_current, publish_draft, refuse_draft
+from pipelines.publish.log import read_log
+from pipelines.publish.pointer import (
+    AuditError,
+    is_current,
+    is_in_place,
+    publish_draft,
+    put_back,
+    refuse_draft,
+    release,
+    roll_back,
+)
 from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import StaleEpochError, hash_file, hold_writer_lock
 from tests.fixtures.publication import build_marts, contract_schema
@@ -306,3 +316,33 @@ def test_a_first_refusal_leaves_nothing_current(settings: Settings) -> None:
     refuse_draft(settings, FIRST, AT, ["too few rows"])
     assert read_pointer(settings.published) is None
     assert not is_current(settings, FIRST)
+
+
+def test_the_manifest_names_the_marts_of_the_data_team_once(settings: Settings) -> None:
+    manifest = json.loads((publish(settings) / "manifest.json").read_text(encoding="utf-8"))
+    assert [entry["mart"] for entry in manifest["marts"]] == sorted(load_marts())
+
+
+@pytest.mark.parametrize("name", ["aa.txt", "zz.txt"])
+def test_a_file_that_came_after_the_audit_is_not_published(settings: Settings, name: str) -> None:
+    prepare(settings)
+    (draft_folder(settings, FIRST) / "public" / name).write_text("more")
+    with hold_writer_lock(settings) as epoch, pytest.raises(AuditError, match=name):
+        publish_draft(settings, FIRST, epoch, AT, INPUTS)
+
+
+def test_what_waits_behind_a_hold_is_in_place(settings: Settings) -> None:
+    publish(settings, FIRST)
+    publish(settings, SECOND)
+    assert not is_in_place(settings, FIRST)
+    roll_back(settings, FIRST, AT, "essai")
+    assert is_in_place(settings, SECOND)
+    assert not is_in_place(settings, "c" * 32)
+    assert release(settings, AT)
+    assert not is_in_place(settings, SECOND)
+    with hold_writer_lock(settings) as epoch:
+        put_back(settings, SECOND, epoch, AT)
+    last = list(read_log(settings))[-1]
+    manifest = settings.published / SECOND / "manifest.json"
+    assert (last["event"], last["manifest_sha256"]) == ("published", hash_file(manifest))
+    assert open_current(settings.published).publication_id == SECOND

@@ -1,0 +1,208 @@
+"""The audit of a draft finds what is missing, what is foreign and what does not add up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from data_contracts.disclosure import contract_for, load_policy
+from data_contracts.loader import load_marts
+from pipelines.publish.audit import (
+    check_audiences,
+    check_donors,
+    check_sums,
+    compare_with_inputs,
+    gather,
+)
+from pipelines.publish.disclosure import Sources, make_outside
+from pipelines.publish.draft import split_audiences, write_table
+from tests.fixtures.protected import make_rich_sources
+
+POLICY = load_policy()
+
+
+def complete(mart: str, table: pl.DataFrame) -> pl.DataFrame:
+    """The rich world says of each row what a test needs: what else is required is filled in."""
+    fillers = {pl.Boolean: False, pl.Date: date(2023, 1, 1), pl.String: "x"}
+    for column in load_marts()[mart].columns:
+        if column.is_required and table[column.name].has_nulls():
+            kind = table.schema[column.name].base_type()
+            filler = column.codes[0] if column.codes else fillers.get(kind, 0)
+            filled = pl.col(column.name).fill_null(pl.lit(filler).cast(table.schema[column.name]))
+            table = table.with_columns(filled)
+    return table
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    rich = make_rich_sources()
+    marts = {name: complete(name, table) for name, table in rich.marts.items()}
+    return replace(rich, marts=marts)
+
+
+@pytest.fixture
+def draft(sources: Sources, tmp_path: Path) -> Path:
+    """Every audience of the rich world, as a draft writes it."""
+    audiences = dict(split_audiences(sources, make_outside(sources, POLICY), POLICY))
+    whole = {name: sources.marts[name] for name in POLICY.marts_of("data_team")}
+    for audience, tables in {"data_team": whole, **audiences}.items():
+        for mart, table in tables.items():
+            path = tmp_path / audience / f"{mart}.parquet"
+            write_table(table, contract_for(mart, audience), path)
+    return tmp_path
+
+
+@pytest.fixture
+def bank(sources: Sources) -> str:
+    return str(sources.marts["mart_food_banks"]["food_bank_id"].sort()[0])
+
+
+@pytest.fixture
+def territory(sources: Sources) -> str:
+    return min(sources.territories())
+
+
+def failures(draft: Path, sources: Sources) -> list[str]:
+    return [text for text in check_audiences(draft, sources, POLICY) if text is not None]
+
+
+def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    change(pl.read_parquet(path, glob=False)).write_parquet(path)
+
+
+def test_a_draft_as_it_is_written_passes(draft: Path, sources: Sources) -> None:
+    found = list(check_audiences(draft, sources, POLICY))
+    assert failures(draft, sources) == []
+    assert len(found) > 200
+    assert set(check_sums(draft, sources)) == {None}
+    assert set(check_donors(draft, sources, POLICY)) == {None}
+
+
+def test_an_audience_that_is_missing_and_one_that_is_nobody_are_named(
+    draft: Path, sources: Sources, bank: str
+) -> None:
+    (draft / "food_banks" / bank).rename(draft / "food_banks" / "inconnue")
+    assert failures(draft, sources)[:2] == [
+        f"food_banks/{bank} is missing", "food_banks/inconnue is nobody",
+    ]  # fmt: skip
+
+
+def test_a_mart_too_few_and_one_too_many_are_named(
+    draft: Path, sources: Sources, bank: str
+) -> None:
+    folder = draft / "public"
+    (folder / "mart_events.parquet").rename(folder / "mart_lots.parquet")
+    [text, *_] = failures(draft, sources)
+    assert text == "public: mart_events, mart_lots is not what it should have"
+
+
+def test_columns_that_are_not_those_of_the_contract_are_found(
+    draft: Path, sources: Sources
+) -> None:
+    path = draft / "public" / "mart_events.parquet"
+    rewrite(path, lambda table: table.with_columns(supplier_id=pl.lit("D1")))
+    assert failures(draft, sources) == [
+        "public/mart_events: its columns are not those of its contract"
+    ]
+
+
+def test_rows_of_another_food_bank_are_found(draft: Path, sources: Sources, bank: str) -> None:
+    path = draft / "food_banks" / bank / "mart_places.parquet"
+    rewrite(path, lambda table: table.with_columns(food_bank_id=pl.lit("voisine")))
+    assert failures(draft, sources) == [f"food_banks/{bank}/mart_places: rows of voisine"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope"), [("territory", "999"), ("food_bank", "voisine"), ("network", "network")]
+)
+def test_figures_of_another_scope_are_found(
+    draft: Path, sources: Sources, territory: str, kind: str, scope: str
+) -> None:
+    path = draft / "metropole" / territory / "mart_indicators.parquet"
+
+    def add(table: pl.DataFrame) -> pl.DataFrame:
+        foreign = table.head(1).with_columns(scope_kind=pl.lit(kind), scope_id=pl.lit(scope))
+        return pl.concat([table, foreign])
+
+    rewrite(path, add)
+    expected = f"metropole/{territory}/mart_indicators: rows of {scope}"
+    assert failures(draft, sources) == [expected]
+
+
+def test_rows_that_are_not_unique_are_found(draft: Path, sources: Sources) -> None:
+    path = draft / "public" / "mart_places.parquet"
+    rewrite(path, lambda table: pl.concat([table, table.head(1)]))
+    [text] = failures(draft, sources)
+    assert text.startswith("public/mart_places: rows are not unique by food_bank_id")
+
+
+def test_a_value_that_is_missing_and_a_code_that_is_none_are_found(
+    draft: Path, sources: Sources
+) -> None:
+    names = draft / "public" / "mart_places.parquet"
+    rewrite(names, lambda table: table.with_columns(name=pl.lit(None, dtype=pl.String)))
+    [text] = failures(draft, sources)
+    assert text == "public/mart_places: name is missing"
+    codes = pl.lit("entrepot").alias("place_kind")
+    rewrite(names, lambda table: table.with_columns(codes, name=pl.lit("N")))
+    assert "public/mart_places: place_kind has entrepot" in failures(draft, sources)
+
+
+def test_kilograms_that_differ_outside_are_found(draft: Path, sources: Sources) -> None:
+    path = draft / "public" / "mart_flows_monthly.parquet"
+    table = pl.read_parquet(path, glob=False)
+    row = table.filter(pl.col("flow") == "delivered").row(0, named=True)
+    is_row = pl.all_horizontal(
+        pl.col(name) == row[name] for name in ("food_bank_id", "month", "flow")
+    )
+    more = pl.when(is_row).then(pl.col("weight_kg") + 1).otherwise(pl.col("weight_kg"))
+    rewrite(path, lambda table: table.with_columns(more.cast(table.schema["weight_kg"])))
+    texts = [text for text in check_sums(draft, sources) if text]
+    assert len(texts) == 1
+    assert texts[0].startswith(f"delivered of {row['food_bank_id']} in {row['month']}")
+
+
+def test_rows_are_those_that_the_manifest_says() -> None:
+    deliveries = [
+        {"record": "orders", "rows_accepted": 5, "rows_replayed": 3, "rows_replaced": 2},
+        {"record": "orders", "rows_accepted": 7, "rows_replayed": 0, "rows_replaced": 0},
+        {"record": "parcels", "rows_accepted": 1, "rows_replayed": 0, "rows_replaced": 0},
+    ]
+    good = compare_with_inputs({"orders": 17, "parcels": 1}, {"deliveries": deliveries})
+    assert (good.failures, good.expectations) == ((), 2)
+    assert good.as_check().has_passed
+    bad = compare_with_inputs({"orders": 16, "sites": 4}, {"deliveries": deliveries})
+    assert bad.failures == (
+        "reconciles_with_manifest: orders: 17 rows were accepted, the warehouse read 16",
+        "reconciles_with_manifest: parcels: 1 rows were accepted, the warehouse read 0",
+        "reconciles_with_manifest: sites: 0 rows were accepted, the warehouse read 4",
+    )
+    assert not bad.as_check().has_passed
+
+
+@pytest.mark.parametrize(("count", "named"), [(0, 0), (1, 1), (5, 5), (6, 6), (9, 6)])
+def test_the_first_failures_are_named_and_the_others_counted(count: int, named: int) -> None:
+    texts = [f"number {number}" for number in range(count)]
+    finding = gather("check", [None, *texts])
+    assert len(finding.failures) == named
+    assert finding.failures[:5] == tuple(f"check: {text}" for text in texts[:5])
+    assert finding.expectations == count + 1
+    if count > 5:
+        assert finding.failures[5] == f"check: and {count - 5} more"
+
+
+def test_nothing_looked_at_is_one_expectation() -> None:
+    assert gather("check", []).expectations == 1
+
+
+def test_money_outside_is_whole_kilograms_apart(sources: Sources) -> None:
+    """The rich world holds hidden cells, so that the sums are compared where they are shown."""
+    outside = make_outside(sources, POLICY)["mart_flows_monthly"]
+    assert outside["weight_kg"].null_count() > 0
+    assert outside["weight_kg"].drop_nulls().min() != Decimal(0)
