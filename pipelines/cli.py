@@ -19,6 +19,7 @@ import typer
 from data_contracts.loader import ContractError
 from data_contracts.periods import PeriodError
 from data_contracts.publications import PublicationError
+from pipelines.backup import BackupError
 from pipelines.editions import EditionError
 from pipelines.privacy import PrivacyError
 from pipelines.settings import PROJECT_DIR, SettingsError, load_settings
@@ -247,6 +248,41 @@ def indicator(
     answers.print_indicator(rows, as_json)
 
 
+@app.command(
+    epilog="Examples: collecto recall --lot L001234; collecto recall --product P0042"
+    " --from 2024-06-01 --to 2024-06-10; collecto recall --supplier F0007 --from 2024-06-03"
+)
+def recall(
+    lot: Annotated[str | None, typer.Option(help="The lot that is recalled.")] = None,
+    product: Annotated[str | None, typer.Option(help="Or a product (its code).")] = None,
+    supplier: Annotated[str | None, typer.Option(help="Or what a supplier gave.")] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Received from.")
+    ] = None,
+    last: Day = None,
+    food_bank: FoodBanks = None,
+    as_json: AsJson = False,
+) -> None:
+    """Where recalled food is: in stock by site, with partners by delivery note, in parcels.
+
+    Lines without a lot are `possible` while food of the recall may have stood at their site.
+    """
+    from pipelines import answers
+    from pipelines.warehouse.recall import RecallError, Sought, follow
+
+    if sum(value is not None for value in (lot, product, supplier)) != 1:
+        raise UsageError("say what is recalled: one of --lot, --product, --supplier")
+    sought = Sought(
+        lot, product, supplier,
+        first.date() if first else None, last.date() if last else None, food_bank or (),
+    )  # fmt: skip
+    try:
+        rows = follow(load_settings(), sought)
+    except RecallError as error:
+        raise UsageError(str(error)) from None
+    answers.print_recall(sought, rows, as_json)
+
+
 @deliveries_app.command("list", epilog="Example: collecto deliveries list --state set_aside")
 def list_deliveries(
     state: Annotated[str | None, typer.Option(help="Only deliveries in this state.")] = None,
@@ -449,6 +485,50 @@ def accept_publication(
     answers.print_message(
         {"publication_id": found, "is_accepted": True},
         f"{found} is accepted: collecto refresh publishes it.",
+        as_json,
+    )
+
+
+@app.command(epilog="Example: collecto backup -o /srv/backup/collecto-2024-06-26.tar.zst")
+def backup(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file, .tar.zst.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep what cannot be made again in one file: no key, no warehouse. Keep the key elsewhere."""
+    from dataclasses import asdict
+
+    from pipelines import answers
+    from pipelines.backup import make_backup
+    from pipelines.settings import now
+
+    with answers.show_progress("Packing", as_json) as report:
+        made = make_backup(load_settings(), output, now(), report)
+    answers.print_message(
+        asdict(made),
+        f"{made.files} files, {made.bytes} bytes in {made.file}. The key is not in it:"
+        " keep COLLECTO_PSEUDONYM_KEY elsewhere.",
+        as_json,
+    )
+
+
+@app.command(epilog="Example: COLLECTO_DATA_DIR=empty collecto restore collecto-2024-06-26.tar.zst")
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A backup.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup into an empty data folder, every file checked; then `collecto rebuild`."""
+    from dataclasses import asdict
+
+    from pipelines import answers
+    from pipelines.backup import restore_backup
+
+    settings = load_settings()
+    with answers.show_progress("Restoring", as_json) as report:
+        restored = restore_backup(settings, file, report)
+    answers.print_message(
+        asdict(restored),
+        f"{restored.files} files of {restored.made_at} are back in {settings.data}."
+        " Next: the key as it was, then collecto rebuild.",
         as_json,
     )
 
@@ -755,7 +835,9 @@ def _replace_process(command: list[str], environment: dict[str, str]) -> None:
     os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)
 
 
-USAGE_ERRORS = (UsageError, SettingsError, PeriodError, ContractError, EditionError, PrivacyError)
+USAGE_ERRORS = (
+    UsageError, SettingsError, PeriodError, ContractError, EditionError, PrivacyError, BackupError,
+)  # fmt: skip
 KNOWN_ERRORS = (*USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError, OSError)
 
 

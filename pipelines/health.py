@@ -9,7 +9,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,17 @@ from data_contracts.loader import (
     load_records,
 )
 from data_contracts.publications import PublicationError, read_pointer, read_refusal
+from pipelines.backup import read_last_backup
 from pipelines.ingest.landing import has_new_files, list_ignored
 from pipelines.publish.log import find_breaks, read_log
 from pipelines.publish.pointer import list_hashes
-from pipelines.settings import Settings, SettingsError
+from pipelines.settings import Settings, SettingsError, now
 from pipelines.store import COUNTED, DeliveryStore, hash_file, load_pseudonymizer, open_store
 
 ROWS = ("delivered", "accepted", "quarantined", "replayed")
 LOW_DISK_BYTES = 5_000_000_000
+# A weekly backup that came a day late is no alarm.
+BACKUP_DAYS = 8
 # Records due within a week are written daily: to a day means to that day, but for a long weekend.
 DAILY_LIMIT = 7
 LONG_WEEKEND = 3
@@ -304,8 +307,7 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
             _check_contracts(settings),
             *_check_deliveries(settings, store),
         ]
-    checks.append(_check_publication(settings))
-    return checks
+    return [*checks, _check_publication(settings), _check_backup(settings)]
 
 
 def _entry(check: str, ok: bool, detail: str) -> dict[str, Any]:
@@ -328,6 +330,19 @@ def _check_disk(settings: Settings) -> dict[str, Any]:
     if free < LOW_DISK_BYTES:
         detail += "; make room before the next refresh"
     return _entry("disk", free >= LOW_DISK_BYTES, detail)
+
+
+def _check_backup(settings: Settings) -> dict[str, Any]:
+    if settings.key_file.is_file():
+        return _entry("backup", True, "a demonstration needs none")
+    last = read_last_backup(settings)
+    if last is None:
+        return _entry("backup", False, "none was made: collecto backup -o FILE.tar.zst")
+    days = (now() - datetime.fromisoformat(last.made_at)).days
+    detail = f"{last.file}, {days} days ago"
+    if days > BACKUP_DAYS:
+        detail += "; make another: collecto backup -o FILE.tar.zst"
+    return _entry("backup", days <= BACKUP_DAYS, detail)
 
 
 def _check_contracts(settings: Settings) -> dict[str, Any]:

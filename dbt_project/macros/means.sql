@@ -18,9 +18,9 @@
     {%- for post in expense_posts() -%}
         {%- do expenses.append("expenses_" ~ post ~ "_eur") -%}
     {%- endfor -%}
-    {%- set hours = ["volunteer_hours", "staff_hours"] -%}
+    {%- set seconds = ["volunteer_seconds"] -%}
     {%- for task in volunteer_tasks() -%}
-        {%- do hours.append("volunteer_" ~ task ~ "_hours") -%}
+        {%- do seconds.append("volunteer_" ~ task ~ "_seconds") -%}
     {%- endfor -%}
     {{
         return(
@@ -30,7 +30,7 @@
                 "agreements_by_period": ["agreements_eur", "agreements_used_eur"],
                 "support_by_period": ["support_activities", "participants"],
                 "offering_by_period": ["partners_offering_support"],
-                "volunteers_by_period": hours,
+                "volunteers_by_period": seconds,
                 "rounds_by_period": ["rounds", "rounds_km", "shared_rounds", "shared_km"],
                 "pooled_by_period": ["shared_hours", "pallet_days_lent"],
                 "temperatures_by_period": ["temperature_checks", "temperature_checks_outside"],

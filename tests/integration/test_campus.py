@@ -71,6 +71,7 @@ def _write_form() -> str:
     return "".join(",".join(f'"{c}"' if "," in c else c for c in line) + "\r\n" for line in lines)
 
 
+@pytest.mark.sweep
 def test_a_form_of_the_same_shape_comes_in_by_the_same_profile(folder: DataFolder) -> None:
     folder.deliver("campus/collection-form-test.csv", _write_form().encode("cp1252"))
     answer = folder.collecto("refresh", "--json", COLLECTO_AS_OF="2024-12-31")

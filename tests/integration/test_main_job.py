@@ -106,6 +106,7 @@ def test_what_cannot_be_explained_is_what_was_planted_to_the_gram(
     assert found == planted
 
 
+@pytest.mark.sweep
 def test_one_order_and_one_parcel_less_move_the_figures_by_one(
     demonstration: DataFolder, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def rewrite(path: Path, change: Callable[[dict[str, str]], list[dict[str, str]]]
         writer.writerows(rows)
 
 
+@pytest.mark.sweep
 def test_a_new_factor_leaves_closed_months_and_shows_as_a_break(
     published_petite: DataFolder, tmp_path: Path, project_copy: Callable[[], Path]
 ) -> None:

@@ -23,12 +23,15 @@ MASS_UNITS = {
     "t", "kg", "meals", "kg per household", "kg per person", "kg per stop",
     "t per 1000 inhabitants",
 }  # fmt: skip
-DOUBLED = {"avoided_kg_co2e", "food_value_eur", "load_factor"}
-HALVED = {"km_per_tonne", "eur_per_kg", "minutes_sorting_per_100kg"}
+DOUBLED = {"avoided_kg_co2e", "food_value_eur", "food_value_per_public_euro", "load_factor"}
+HALVED = {
+    "km_per_tonne", "eur_per_kg", "minutes_sorting_per_100kg", "cost_per_tonne",
+    "public_eur_per_tonne",
+}  # fmt: skip
 # Own waste doubles, the other posts do not: neither do sums of both.
 MIXED_POSTS = {"induced_kg_co2e", "induced_kg_per_tonne", "measured_data_share"}
 # Factors have their years; masses and people have none.
-DATED = {*MIXED_POSTS, "avoided_kg_co2e", "food_value_eur"}
+DATED = {*MIXED_POSTS, "avoided_kg_co2e", "food_value_eur", "food_value_per_public_euro"}
 
 
 def deliver(folder: DataFolder, files: list[DeliveredFile]) -> None:

@@ -71,6 +71,7 @@ def test_refreshes_a_rebuild_and_one_delivery_of_all_give_the_same_bytes(
     assert hash_publication(at_once) == expected
 
 
+@pytest.mark.sweep
 def test_a_rebuild_from_raw_leaves_the_publication_that_stands(petite: DataFolder) -> None:
     expected = hash_publication(petite)
     pointer = (petite.path / "published" / "CURRENT").read_bytes()

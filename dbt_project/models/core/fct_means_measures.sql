@@ -140,23 +140,22 @@ with
         where not is_deleted
     ),
 
+    -- seconds: hours of several food banks are those of their sum
     volunteers_by_period as (
         select
             shifts.food_bank_id,
             '' as territory_code,
             periods.period_kind,
             periods.period_start,
-            sum(shifts.seconds * shifts.volunteers) / 3600.0 as volunteer_hours,
             {% for task in tasks -%}
                 coalesce(
                     sum(shifts.seconds * shifts.volunteers) filter (
                         where shifts.task = '{{ task }}'
                     ),
                     0
-                )
-                / 3600.0 as volunteer_{{ task }}_hours,
+                ) as volunteer_{{ task }}_seconds,
             {% endfor -%}
-            sum(shifts.seconds * shifts.staff) / 3600.0 as staff_hours
+            sum(shifts.seconds * shifts.volunteers) as volunteer_seconds
         from shifts
         inner join
             periods
