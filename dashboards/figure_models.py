@@ -83,9 +83,7 @@ class FigureModel:
         """The parameter that the rows set, empty where they open nothing, and each row's code."""
         for index, column in enumerate(self.columns):
             if column.opens:
-                return column.opens, [
-                    str(row[index]) if row[index] is not None else None for row in self.rows
-                ]
+                return column.opens, [str(row[index]) if row[index] else None for row in self.rows]
         return "", [None] * len(self.rows)
 
     def by_role(self, role: str) -> list[Any]:

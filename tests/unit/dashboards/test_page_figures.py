@@ -90,7 +90,11 @@ def test_a_row_leads_to_its_sheet_and_keeps_the_filters(to_date: Filters, french
         Column("commune_code", "", opens="commune"), Column("kg", "K", "kg"),
         Column("label", "L", role="label"),
     )  # fmt: skip
-    rows = (("21231", Decimal(5), "Dijon & co"), (None, Decimal(1), "inconnue"))
+    rows = (
+        ("21231", Decimal(5), "Dijon & co"),
+        (None, Decimal(1), "inconnue"),
+        ("", Decimal(2), "sans code"),
+    )
     html = write_html_table(french, FigureModel("x", "table", "", "", "", columns, rows), to_date)
     query = escape(write_query(to_date, commune="21231"))
     assert f'<a href="?{query}#fiche-commune">Dijon &amp; co</a>' in html
