@@ -7,8 +7,10 @@ them, expenses by post and hours of volunteers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 
@@ -40,6 +42,29 @@ from data_contracts.publications import Publication
 
 PAGE = "accompagnement"
 Build = Callable[[Publication, Scope], FigureModel]
+
+
+@dataclass(frozen=True)
+class MonthlyAmount:
+    """A column of a monthly mart that is ranked by the codes of another one.
+
+    `codes`: where their labels are in the catalogues.
+    """
+
+    mart: str
+    by: str
+    column: str
+    kind: str
+    codes: str
+    indicator: str
+
+
+ACTIVITIES = MonthlyAmount(
+    "mart_support_monthly", "kind", "activities", "count", "support_kind", "support_activities"
+)
+VOLUNTEERS = MonthlyAmount(
+    "mart_volunteers_monthly", "task", "volunteer_hours", "hours", "task", "volunteer_hours"
+)
 PROGRAMMES = ("eu_programme", "state_grocery_credit", "better_food_programme")
 CARDS = (
     ("support_activities", ""),
@@ -80,20 +105,18 @@ def build_accompagnement(publication: Publication, filters: Filters, words: Word
         _write_lead(scope),
         (
             Cards("chiffres", words("accompagnement.kpis"), cards, is_title_shown=False),
-            build("actions", "support_activities", _build_activities),
+            build("actions", "support_activities", partial(_rank_months, "actions", ACTIVITIES)),
             build("cheques-par-mois", "vouchers", _build_vouchers),
             *agreements,
             _build_programmes(publication, scope),
             build("couts", "expenses", _build_costs),
             Cards("achats", words("accompagnement.purchases"), bought),
-            build("benevolat", "volunteer_shifts", _build_volunteers),
+            build("benevolat", "volunteer_shifts", partial(_rank_months, "benevolat", VOLUNTEERS)),
         ),
     )
 
 
-def _read_months(
-    publication: Publication, scope: Scope, mart: str, column: str, amount: str
-) -> Amounts:
+def _read_months(publication: Publication, scope: Scope, amount: MonthlyAmount) -> Amounts:
     """Amounts of the period and of the same months a year before, by the values of a column.
 
     Without what came before where the last month is not over: months are compared whole.
@@ -101,10 +124,10 @@ def _read_months(
     first, last = months_of(scope.filters.period)
     before = (year_before(first), year_before(last))
     frame = (
-        publication.scan(mart)
+        publication.scan(amount.mart)
         .filter(pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id)
-        .group_by(column, "month")
-        .agg(pl.col(amount).sum())
+        .group_by(amount.by, "month")
+        .agg(pl.col(amount.column).sum())
         .collect()
     )
     has_earlier = not is_partial_month(last, scope.filters.food_bank.data_date)
@@ -118,31 +141,19 @@ def _read_months(
     return {code: amount for code, amount in amounts.items() if amount[0] > 0}
 
 
-def _build_activities(publication: Publication, scope: Scope) -> FigureModel:
-    """Activities held, by their kind."""
+def _rank_months(
+    figure_id: str, amount: MonthlyAmount, publication: Publication, scope: Scope
+) -> FigureModel:
+    """Amounts of the period by the codes of a column, the largest first."""
     return build_ranked(
         scope,
-        "actions",
-        _read_months(publication, scope, "mart_support_monthly", "kind", "activities"),
-        lambda code: scope.words.code("support_kind", code),
-        kind="count",
-        key="activities",
-        method=scope.definitions["support_activities"].method_version,
-        notes=(scope.words("actions.note"),),
-    )
-
-
-def _build_volunteers(publication: Publication, scope: Scope) -> FigureModel:
-    """Hours of volunteers by task."""
-    return build_ranked(
-        scope,
-        "benevolat",
-        _read_months(publication, scope, "mart_volunteers_monthly", "task", "volunteer_hours"),
-        lambda code: scope.words.code("task", code),
-        kind="hours",
-        key="volunteer_hours",
-        method=scope.definitions["volunteer_hours"].method_version,
-        notes=(scope.words("benevolat.note"),),
+        figure_id,
+        _read_months(publication, scope, amount),
+        lambda code: scope.words.code(amount.codes, code),
+        kind=amount.kind,
+        key=amount.column,
+        method=scope.definitions[amount.indicator].method_version,
+        notes=(scope.words(f"{figure_id}.note"),),
     )
 
 

@@ -44,3 +44,44 @@
         )
     }}
 {%- endmacro %}
+
+{#- Measures over the facts of each period of a food bank, to its last day where facts have days. -#}
+{% macro by_period(relation, measures, day=none, condition="true") -%}
+    select
+        facts.food_bank_id,
+        '' as territory_code,
+        periods.period_kind,
+        periods.period_start,
+        {% for measure, sum in measures.items() -%}
+            {{ sum }} as {{ measure }}{{ "," if not loop.last }}
+        {% endfor %}
+    from {{ relation }} as facts
+    inner join
+        periods on facts.food_bank_id = periods.food_bank_id and facts.month = periods.month
+        {% if day %} and facts.{{ day }} <= periods.period_end {% endif %}
+    where {{ condition }}
+    group by facts.food_bank_id, periods.period_kind, periods.period_start
+{%- endmacro %}
+
+{#- One sum per code of a column, and the sum of all, by measure. -#}
+{% macro sums_by_code(amount, column, codes, prefix, unit) -%}
+    {%- set sums = {prefix ~ "_" ~ unit: "sum(" ~ amount ~ ")"} -%}
+    {%- for code in codes -%}
+        {%- do sums.update(
+            {
+                prefix
+                ~ "_"
+                ~ code
+                ~ "_"
+                ~ unit: "coalesce(sum("
+                ~ amount
+                ~ ") filter (where "
+                ~ column
+                ~ " = '"
+                ~ code
+                ~ "'), 0)"
+            }
+        ) -%}
+    {%- endfor -%}
+    {{ return(sums) }}
+{%- endmacro %}

@@ -64,13 +64,14 @@ def intake(tmp_path: Path) -> Intake:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "new" / "data", _env_file=None)  # type: ignore[call-arg]
+    return Intake(tmp_path / "new").settings
 
 
 def read_members(file: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
     data = zstandard.ZstdDecompressor().decompressobj().decompress(file.read_bytes())
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        return [(m, archive.extractfile(m).read()) for m in archive]  # type: ignore[union-attr]
+        opened = [(member, archive.extractfile(member)) for member in archive]
+        return [(member, content.read()) for member, content in opened if content is not None]
 
 
 def write_members(file: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:

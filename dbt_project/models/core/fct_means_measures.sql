@@ -1,5 +1,3 @@
-{%- set posts = expense_posts() -%}
-{%- set tasks = volunteer_tasks() -%}
 with
     periods as (select * from {{ ref("dim_periods") }}),
 
@@ -9,43 +7,30 @@ with
         group by food_bank_id, period_kind, period_start
     ),
 
+    -- expenses have a month and no day
     expenses_by_period as (
-        select
-            facts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            sum(facts.amount_eur) as expenses_eur,
-            {% for post in posts -%}
-                coalesce(
-                    sum(facts.amount_eur) filter (where facts.post = '{{ post }}'), 0
-                ) as expenses_{{ post }}_eur{{ "," if not loop.last }}
-            {% endfor -%}
-        from {{ ref("fct_expenses_monthly") }} as facts
+        {{
+            by_period(
+                ref("fct_expenses_monthly"),
+                sums_by_code(
+                    "facts.amount_eur", "facts.post", expense_posts(), "expenses", "eur"
+                ),
+            )
+        }}
+    ),
+
+    public_uses as (
+        select uses.*
+        from {{ ref("fct_agreement_uses") }} as uses
         inner join
-            periods on facts.food_bank_id = periods.food_bank_id and facts.month = periods.month
-        group by facts.food_bank_id, periods.period_kind, periods.period_start
+            {{ ref("int_funding") }} as agreements
+            on uses.food_bank_id = agreements.food_bank_id
+            and uses.funding_id = agreements.funding_id
+        where {{ is_public_funder("agreements.funder_kind") }}
     ),
 
     public_by_period as (
-        select
-            facts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            sum(facts.used_eur) as public_used_eur
-        from {{ ref("fct_agreement_uses") }} as facts
-        inner join
-            {{ ref("int_funding") }} as agreements
-            on facts.food_bank_id = agreements.food_bank_id
-            and facts.funding_id = agreements.funding_id
-        inner join
-            periods
-            on facts.food_bank_id = periods.food_bank_id
-            and facts.month = periods.month
-            and facts.use_date <= periods.period_end
-        where {{ is_public_funder("agreements.funder_kind") }}
-        group by facts.food_bank_id, periods.period_kind, periods.period_start
+        {{ by_period("public_uses", {"public_used_eur": "sum(facts.used_eur)"}, day="use_date") }}
     ),
 
     -- agreements that ran in the period, with all that was used of them until its end
@@ -100,21 +85,14 @@ with
     ),
 
     support_by_period as (
-        select
-            facts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            count(*) as support_activities,
-            sum(facts.participants) as participants
-        from {{ ref("int_support_activities") }} as facts
-        inner join
-            periods
-            on facts.food_bank_id = periods.food_bank_id
-            and facts.month = periods.month
-            and facts.held_date <= periods.period_end
-        where not facts.is_deleted
-        group by facts.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                ref("int_support_activities"),
+                {"support_activities": "count(*)", "participants": "sum(facts.participants)"},
+                day="held_date",
+                condition="not facts.is_deleted",
+            )
+        }}
     ),
 
     offering_by_period as (
@@ -135,118 +113,93 @@ with
     ),
 
     shifts as (
-        select *, cast({{ seconds_between("started_at", "ended_at") }} as bigint) as seconds
+        select
+            *,
+            volunteers * cast({{ seconds_between("started_at", "ended_at") }} as bigint) as seconds
         from {{ ref("int_volunteer_shifts") }}
         where not is_deleted
     ),
 
     -- seconds: hours of several food banks are those of their sum
     volunteers_by_period as (
+        {{
+            by_period(
+                "shifts",
+                sums_by_code(
+                    "facts.seconds", "facts.task", volunteer_tasks(), "volunteer", "seconds"
+                ),
+                day="started_date",
+            )
+        }}
+    ),
+
+    rounds as (
         select
-            shifts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            {% for task in tasks -%}
-                coalesce(
-                    sum(shifts.seconds * shifts.volunteers) filter (
-                        where shifts.task = '{{ task }}'
-                    ),
-                    0
-                ) as volunteer_{{ task }}_seconds,
-            {% endfor -%}
-            sum(shifts.seconds * shifts.volunteers) as volunteer_seconds
-        from shifts
-        inner join
-            periods
-            on shifts.food_bank_id = periods.food_bank_id
-            and shifts.month = periods.month
-            and shifts.started_date <= periods.period_end
-        group by shifts.food_bank_id, periods.period_kind, periods.period_start
+            *,
+            (food_bank_id, round_id) in (
+                select (food_bank_id, round_id)
+                from {{ ref("int_shared_resources") }}
+                where not is_deleted and round_id is not null
+            ) as is_shared
+        from {{ ref("fct_rounds") }}
     ),
 
     rounds_by_period as (
-        select
-            rounds.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            count(*) as rounds,
-            sum(rounds.distance_km) as rounds_km,
-            count(*) filter (where shared.round_id is not null) as shared_rounds,
-            coalesce(
-                sum(rounds.distance_km) filter (where shared.round_id is not null), 0
-            ) as shared_km
-        from {{ ref("fct_rounds") }} as rounds
-        inner join
-            periods
-            on rounds.food_bank_id = periods.food_bank_id
-            and rounds.month = periods.month
-            and rounds.round_date <= periods.period_end
-        left join
-            (
-                select distinct food_bank_id, round_id
-                from {{ ref("int_shared_resources") }}
-                where not is_deleted and round_id is not null
-            ) as shared
-            on rounds.food_bank_id = shared.food_bank_id
-            and rounds.round_id = shared.round_id
-        group by rounds.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                "rounds",
+                {
+                    "rounds": "count(*)",
+                    "rounds_km": "sum(facts.distance_km)",
+                    "shared_rounds": "count(*) filter (where facts.is_shared)",
+                    "shared_km": "coalesce(sum(facts.distance_km) filter (where facts.is_shared), 0)",
+                },
+                day="round_date",
+            )
+        }}
     ),
 
     pooled_by_period as (
-        select
-            facts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            coalesce(sum(facts.hours), 0) as shared_hours,
-            coalesce(sum(facts.pallet_days), 0) as pallet_days_lent
-        from {{ ref("int_shared_resources") }} as facts
-        inner join
-            periods
-            on facts.food_bank_id = periods.food_bank_id
-            and facts.month = periods.month
-            and facts.used_date <= periods.period_end
-        where not facts.is_deleted
-        group by facts.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                ref("int_shared_resources"),
+                {
+                    "shared_hours": "coalesce(sum(facts.hours), 0)",
+                    "pallet_days_lent": "coalesce(sum(facts.pallet_days), 0)",
+                },
+                day="used_date",
+                condition="not facts.is_deleted",
+            )
+        }}
     ),
 
     temperatures_by_period as (
-        select
-            facts.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            count(*) as temperature_checks,
-            count(*) filter (where facts.is_outside) as temperature_checks_outside
-        from {{ ref("fct_temperature_checks") }} as facts
-        inner join
-            periods
-            on facts.food_bank_id = periods.food_bank_id
-            and facts.month = periods.month
-            and facts.checked_date <= periods.period_end
-        group by facts.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                ref("fct_temperature_checks"),
+                {
+                    "temperature_checks": "count(*)",
+                    "temperature_checks_outside": "count(*) filter (where facts.is_outside)",
+                },
+                day="checked_date",
+            )
+        }}
     ),
 
     offers as (select * from {{ ref("fct_offers") }} where is_food),
 
     offers_by_period as (
-        select
-            offers.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            sum(offers.offered_kg) as offered_kg,
-            sum(offers.taken_kg) as offers_taken_kg,
-            sum(offers.saved_kg) as saved_by_offer_kg
-        from offers
-        inner join
-            periods
-            on offers.food_bank_id = periods.food_bank_id
-            and offers.month = periods.month
-            and offers.published_date <= periods.period_end
-        group by offers.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                "offers",
+                {
+                    "offered_kg": "sum(facts.offered_kg)",
+                    "offers_taken_kg": "sum(facts.taken_kg)",
+                    "saved_by_offer_kg": "sum(facts.saved_kg)",
+                },
+                day="published_date",
+            )
+        }}
     ),
 
     -- what stands on offer on the last day
@@ -279,20 +232,16 @@ with
     ),
 
     reactions_by_period as (
-        select
-            answered.food_bank_id,
-            '' as territory_code,
-            periods.period_kind,
-            periods.period_start,
-            {{ percentile("answered.seconds", 0.5, "3600") }} as hours_offer_to_order_median,
-            {{ percentile("answered.seconds", 0.9, "3600") }} as hours_offer_to_order_p90
-        from answered
-        inner join
-            periods
-            on answered.food_bank_id = periods.food_bank_id
-            and answered.month = periods.month
-            and answered.published_date <= periods.period_end
-        group by answered.food_bank_id, periods.period_kind, periods.period_start
+        {{
+            by_period(
+                "answered",
+                {
+                    "hours_offer_to_order_median": percentile("facts.seconds", 0.5, "3600"),
+                    "hours_offer_to_order_p90": percentile("facts.seconds", 0.9, "3600"),
+                },
+                day="published_date",
+            )
+        }}
     ),
 
     measures as (
