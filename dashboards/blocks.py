@@ -27,6 +27,7 @@ from dashboards.figure_models import (
     write_table,
 )
 from dashboards.figures import chart_config, draw_figure
+from dashboards.figures.marks import list_keys
 from dashboards.filters import Filters, write_query
 from dashboards.kpis import Kpi
 from dashboards.language.formats import write_tonnes
@@ -84,32 +85,10 @@ def write_kpis(words: Words, kpis: Iterable[Kpi], heading: str) -> str:
 
 def write_legend(words: Words, model: FigureModel) -> str:
     """The key of a chart, as text, where its marks are of several kinds."""
-    keys: list[tuple[str, str]] = []
-    has_earlier = any(value is not None for value in model.by_role("earlier"))
-    if model.kind in ("monthly", "ranked") and model.labels:
-        keys.append(("actual", model.labels[0]))
-        if has_earlier:
-            keys.append(("previous", model.labels[1]))
-    if any(value is not None for value in model.by_role("target")):
-        keys.append(("target", words("legend.target")))
-    if any(model.by_role("partial")):
-        keys.append(("partial", words("legend.partial")))
-    if any(model.by_role("aggregated")):
-        keys = [("partial", words("legend.aggregated"))]
-    if model.kind == "ranges":
-        keys.append(("range", words("legend.range")))
-    if model.kind == "control" and any(value is not None for value in model.by_role("high")):
-        keys.append(("limit", words("legend.limit")))
-        if any(model.by_role("flag")):
-            keys.append(("outside", words("legend.outside")))
-    if model.kind == "waterfall":
-        keys += [("gain", words("legend.gain")), ("loss", words("legend.loss"))]
-    if len(keys) < 2 and model.kind == "ranked":
-        return ""
     items = "".join(
         f'<span class="key"><span class="swatch {name}" aria-hidden="true"></span>'
         f"{escape(label)}</span>"
-        for name, label in keys
+        for name, label in list_keys(words, model)
     )
     return f'<p class="legend">{items}</p>' if items else ""
 

@@ -85,12 +85,17 @@ MANY_TIMES = 2
 
 @dataclass(frozen=True)
 class Difference:
-    """Change against the year before. `judgement`: `favourable`, `unfavourable` or `neutral`."""
+    """Change against the year before. `judgement`: `favourable`, `unfavourable` or `neutral`.
+
+    `earlier`: the value of the same days a year before, `earlier_text` as it is shown.
+    """
 
     text: str
     direction: str
     judgement: str
     basis: str
+    earlier: Decimal
+    earlier_text: str
 
 
 @dataclass(frozen=True)
@@ -266,6 +271,8 @@ def write_difference(
             value=earlier_text,
             span=write_span(words, comparison.start, comparison.end),
         ),
+        earlier=earlier,
+        earlier_text=earlier_text,
     )
 
 

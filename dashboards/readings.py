@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 import polars as pl
 
@@ -22,9 +23,8 @@ Readings = Mapping[ReadingKey, "Reading"]
 DISTRIBUTED_SIGNS = {"delivered": 1, "returned": -1, "parcels": 1}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One row of `mart_indicators`."""
+class Reading(NamedTuple):
+    """One row of `mart_indicators`; of a suppressed one no number is known."""
 
     code: str
     variant: str
@@ -93,30 +93,21 @@ class Comparison:
 
 def read_indicators(publication: Publication, scope_kind: str, scope_id: str) -> Readings:
     """Readings of one scope by (code, variant, kind of period, first day)."""
+    is_shown = ~pl.col("is_suppressed")
     rows = (
         publication.scan("mart_indicators")
         .filter(pl.col("scope_kind") == scope_kind, pl.col("scope_id") == scope_id)
-        .collect()
-    )
-    return {
-        (row["indicator_code"], row["variant"], row["period_kind"], row["period_start"]): Reading(
-            code=row["indicator_code"],
-            variant=row["variant"],
-            kind=row["period_kind"],
-            start=row["period_start"],
-            end=row["period_end"],
-            value=None if row["is_suppressed"] else row["value"],
-            numerator=None if row["is_suppressed"] else row["numerator"],
-            denominator=None if row["is_suppressed"] else row["denominator"],
-            unit=row["unit"],
-            is_partial=row["is_partial"],
-            is_suppressed=row["is_suppressed"],
-            method_version=row["method_version"],
-            low=None if row["is_suppressed"] else row["low"],
-            high=None if row["is_suppressed"] else row["high"],
+        .select(
+            "indicator_code", "variant", "period_kind", "period_start", "period_end",
+            *(pl.when(is_shown).then(name).alias(name)
+              for name in ("value", "numerator", "denominator")),
+            "unit", "is_partial", "is_suppressed", "method_version",
+            *(pl.when(is_shown).then(name).alias(name) for name in ("low", "high")),
         )
-        for row in rows.iter_rows(named=True)
-    }
+        .collect()
+        .rows()
+    )  # fmt: skip
+    return {row[:4]: Reading._make(row) for row in rows}
 
 
 def read_definitions(publication: Publication, language: str) -> Mapping[str, Definition]:

@@ -76,3 +76,28 @@ def name_row(text: str, y: float) -> dict[str, Any]:
         "showarrow": False,
         "font": {"size": 14, "color": INK},
     }
+
+
+def list_keys(words: Words, model: FigureModel) -> list[tuple[str, str]]:
+    """The key of a chart whose marks are of several kinds: (kind of mark, label)."""
+    keys: list[tuple[str, str]] = []
+    has_earlier = any(value is not None for value in model.by_role("earlier"))
+    if model.kind in ("monthly", "ranked") and model.labels:
+        keys.append(("actual", model.labels[0]))
+        if has_earlier:
+            keys.append(("previous", model.labels[1]))
+    if any(value is not None for value in model.by_role("target")):
+        keys.append(("target", words("legend.target")))
+    if any(model.by_role("partial")):
+        keys.append(("partial", words("legend.partial")))
+    if any(model.by_role("aggregated")):
+        keys = [("partial", words("legend.aggregated"))]
+    if model.kind == "ranges":
+        keys.append(("range", words("legend.range")))
+    if model.kind == "control" and any(value is not None for value in model.by_role("high")):
+        keys.append(("limit", words("legend.limit")))
+        if any(model.by_role("flag")):
+            keys.append(("outside", words("legend.outside")))
+    if model.kind == "waterfall":
+        keys += [("gain", words("legend.gain")), ("loss", words("legend.loss"))]
+    return [] if len(keys) < 2 and model.kind == "ranked" else keys

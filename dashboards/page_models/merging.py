@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 import polars as pl
@@ -20,6 +21,8 @@ import polars as pl
 from data_contracts.publications import Publication
 
 EARTH_RADIUS_KM = 6371.0088
+# Up to so many others a round is tried with; a depot sends fewer out on most days.
+NEAREST = 12
 Point = tuple[float, float]
 
 
@@ -44,6 +47,12 @@ class RecordedRound:
         """Length of the recorded order as the crow flies, from the depot and back."""
         return tour_length(self.depot, self.stops)
 
+    @property
+    def middle(self) -> Point:
+        """Mean place of the stops."""
+        latitudes, longitudes = zip(*self.stops, strict=True)
+        return sum(latitudes) / len(self.stops), sum(longitudes) / len(self.stops)
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -67,24 +76,46 @@ class Merge:
 
 
 def propose_merges(publication: Publication, food_bank_id: str, day: date) -> list[Merge]:
-    """Pairs of rounds of one day, depot and kind that save kilometres, the largest first."""
-    rounds = read_rounds(publication, food_bank_id, day)
-    merges = []
-    for first, second in combinations(rounds, 2):
-        if (first.site_id, first.kind) != (second.site_id, second.kind):
-            continue
-        merge = merge_rounds(first, second)
-        if merge is not None and merge.saved_km > 0:
-            merges.append(merge)
+    """Pairs of rounds of one day, depot and kind that save kilometres, the largest first.
+
+    Of many rounds each is tried with its nearest ones only: far ones save nothing.
+    """
+    groups: dict[tuple[str, str], list[RecordedRound]] = {}
+    for each in read_rounds(publication, food_bank_id, day):
+        groups.setdefault((each.site_id, each.kind), []).append(each)
+    merges = [
+        merge
+        for rounds in groups.values()
+        for first, second in pair_rounds(rounds)
+        if (merge := merge_rounds(first, second)) is not None and merge.saved_km > 0
+    ]
     return sorted(merges, key=lambda merge: (-merge.saved_km, merge.first_id, merge.second_id))
+
+
+def pair_rounds(rounds: Sequence[RecordedRound]) -> list[tuple[RecordedRound, RecordedRound]]:
+    """Pairs that one recorded vehicle carries, each round with at most NEAREST others."""
+    nearest: dict[tuple[int, int], float] = {}
+    for one in range(len(rounds)):
+        feasible = sorted(
+            (great_circle_km(rounds[one].middle, rounds[other].middle), other)
+            for other in range(len(rounds))
+            if other != one and can_carry(rounds[one], rounds[other])
+        )
+        nearest |= {
+            (min(one, other), max(one, other)): apart for apart, other in feasible[:NEAREST]
+        }
+    return [(rounds[one], rounds[other]) for one, other in sorted(nearest)]
+
+
+def can_carry(first: RecordedRound, second: RecordedRound) -> bool:
+    """Whether one of the two recorded vehicles carries both loads."""
+    return first.carried_kg + second.carried_kg <= max(first.payload_kg, second.payload_kg)
 
 
 def merge_rounds(first: RecordedRound, second: RecordedRound) -> Merge | None:
     """Both rounds as one; None where no recorded vehicle carries both loads."""
-    carried = first.carried_kg + second.carried_kg
-    payload = max(first.payload_kg, second.payload_kg)
     crow_km = first.great_circle_km + second.great_circle_km
-    if carried > payload or crow_km <= 0:
+    if not can_carry(first, second) or crow_km <= 0:
         return None
     recorded = first.distance_km + second.distance_km
     stops = order_stops(first.depot, (*first.stops, *second.stops))
@@ -98,8 +129,8 @@ def merge_rounds(first: RecordedRound, second: RecordedRound) -> Merge | None:
         second_id=second.round_id,
         site_id=first.site_id,
         stops=len(stops),
-        carried_kg=carried,
-        payload_kg=payload,
+        carried_kg=first.carried_kg + second.carried_kg,
+        payload_kg=max(first.payload_kg, second.payload_kg),
         recorded_km=recorded,
         merged_km=merged,
         saved_kg_co2e=((first.kg_co2e + second.kg_co2e) * saved_share).quantize(Decimal("0.001")),
@@ -169,18 +200,25 @@ def tour_length(depot: Point, stops: Sequence[Point]) -> float:
 
 def order_stops(depot: Point, stops: Sequence[Point]) -> tuple[Point, ...]:
     """A short order: the nearest next from the depot, then reversals while they shorten it."""
+    apart = lru_cache(maxsize=None)(great_circle_km)
     left, way, at = list(stops), [], depot
     while left:
-        at = min(left, key=lambda point: (great_circle_km(at, point), point))
+        at = min(left, key=lambda point: (apart(at, point), point))
         left.remove(at)
         way.append(at)
-    length = tour_length(depot, way)
     has_improved = True
     while has_improved:
         has_improved = False
         for start, end in combinations(range(len(way)), 2):
-            turned = [*way[:start], *reversed(way[start : end + 1]), *way[end + 1 :]]
-            shorter = tour_length(depot, turned)
-            if shorter < length - 1e-9:
-                way, length, has_improved = turned, shorter, True
+            before = way[start - 1] if start else depot
+            after = way[end + 1] if end + 1 < len(way) else depot
+            # Turning a part changes its two ends only.
+            gain = (
+                apart(before, way[start])
+                + apart(way[end], after)
+                - (apart(before, way[end]) + apart(way[start], after))
+            )
+            if gain > 1e-9:
+                way[start : end + 1] = reversed(way[start : end + 1])
+                has_improved = True
     return tuple(way)

@@ -19,10 +19,12 @@ from dashboards.figure_models import Column, FigureModel
 from dashboards.figures import draw_figure
 from dashboards.language import Words
 from dashboards.page_models.merging import (
+    NEAREST,
     RecordedRound,
     great_circle_km,
     merge_rounds,
     order_stops,
+    pair_rounds,
     tour_length,
 )
 from dashboards.page_models.pertes import find_limits
@@ -61,6 +63,19 @@ def test_what_no_vehicle_carries_is_not_merged() -> None:
     heavy = replace(ROUND, carried_kg=Decimal("1100.001"))
     assert merge_rounds(ROUND, heavy) is None
     assert merge_rounds(ROUND, replace(heavy, payload_kg=Decimal(2001))) is not None
+
+
+def test_a_few_rounds_are_all_paired_and_many_with_their_nearest_only() -> None:
+    """Rounds in a row to the north: pairs grow with the rounds, not with their square."""
+    rounds = [
+        replace(ROUND, round_id=f"R{n:03}", stops=((47.0 + n / 100, 5.0),)) for n in range(80)
+    ]
+    assert len(pair_rounds(rounds[: NEAREST + 1])) == NEAREST * (NEAREST + 1) // 2
+    many = pair_rounds(rounds)
+    assert len(many) <= 80 * NEAREST
+    numbers = [(int(first.round_id[1:]), int(second.round_id[1:])) for first, second in many]
+    assert max(second - first for first, second in numbers) <= NEAREST
+    assert all(first < second for first, second in numbers)
 
 
 @given(
