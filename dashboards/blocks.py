@@ -29,7 +29,7 @@ from dashboards.figure_models import (
 from dashboards.figures import chart_config, draw_figure
 from dashboards.figures.marks import list_keys
 from dashboards.filters import Filters, write_query
-from dashboards.kpis import Kpi
+from dashboards.kpis import ARROWS, Kpi
 from dashboards.language.formats import write_tonnes
 from dashboards.language.words import Words
 from dashboards.page_models.page import SHEETS, Decisions, Prose
@@ -40,7 +40,6 @@ TALL = 18
 # Charts that a narrow screen cannot hold.
 WIDE_KINDS = ("heat", "lines")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>&])")
-ARROWS = {"up": "▲", "down": "▼", "flat": "="}
 
 
 def write_kpi(words: Words, kpi: Kpi) -> str:

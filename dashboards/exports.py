@@ -97,10 +97,7 @@ class Export:
             "source": self.filters.food_bank.name,
             "licence": LICENCE,
             "language": self.filters.language,
-            "columns": [
-                {"name": name_column(column), "label": column.label, "kind": column.kind}
-                for column in exported_columns(model)
-            ],
+            "columns": describe_columns(model),
         }
 
 
@@ -130,6 +127,14 @@ def exported_columns(model: FigureModel) -> list[Column]:
     return [column for column in model.columns if not column.kind.startswith("written")]
 
 
+def describe_columns(model: FigureModel) -> list[dict[str, str]]:
+    """Name, label and kind of each column of the files."""
+    return [
+        {"name": name_column(column), "label": column.label, "kind": column.kind}
+        for column in exported_columns(model)
+    ]
+
+
 def name_column(column: Column) -> str:
     """Name of a column in the files; columns shown in tonnes hold kilograms and say so."""
     name = column.key
@@ -152,46 +157,76 @@ def write_csv(export: Export) -> str:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class Formats:
+    """Formats of cells of one workbook."""
+
+    head: Any
+    day: Any
+    share: Any
+    number: Any
+
+    @classmethod
+    def of(cls, workbook: xlsxwriter.Workbook) -> Formats:
+        """The formats, added to a workbook."""
+        return cls(
+            head=workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"}),
+            day=workbook.add_format({"num_format": "yyyy-mm-dd"}),
+            share=workbook.add_format({"num_format": "0.0 %"}),
+            number=workbook.add_format({"num_format": "#,##0.###"}),
+        )
+
+
+def open_workbook(buffer: io.BytesIO) -> xlsxwriter.Workbook:
+    """A workbook in memory in which no text becomes a formula or a link."""
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    return xlsxwriter.Workbook(buffer, options)
+
+
+def fill_rows(sheet: Any, formats: Formats, model: FigureModel) -> None:
+    """The rows of a figure on a sheet: real numbers and dates under a frozen head."""
+    kept = exported_columns(model)
+    indexes = [model.columns.index(column) for column in kept]
+    for place, column in enumerate(kept):
+        sheet.write_string(0, place, column.label or name_column(column), formats.head)
+        sheet.set_column(place, place, 30 if column.kind == "text" else 16)
+    for line, row in enumerate(model.rows, start=1):
+        for place, (column, index) in enumerate(zip(kept, indexes, strict=True)):
+            value = row[index]
+            if value is None:
+                continue
+            if isinstance(value, bool):
+                sheet.write_boolean(line, place, value)
+            elif isinstance(value, Decimal | int):
+                form = formats.share if column.kind in ("share", "growth") else formats.number
+                sheet.write_number(line, place, float(value), form)
+            elif isinstance(value, date):
+                sheet.write_datetime(line, place, value, formats.day)
+            else:
+                sheet.write_string(line, place, neutralise(value))
+    sheet.freeze_panes(1, 0)
+    if model.rows:
+        sheet.autofilter(0, 0, len(model.rows), max(len(kept) - 1, 0))
+
+
+def fill_about(sheet: Any, formats: Formats, metadata: Mapping[str, Any]) -> None:
+    """What a file says of itself, a line per property."""
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 100)
+    for line, (name, value) in enumerate(metadata.items()):
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        sheet.write_string(line, 0, name, formats.head)
+        sheet.write_string(line, 1, neutralise(text))
+
+
 def write_workbook(export: Export) -> bytes:
     """The rows of a figure as a workbook: real numbers and dates, and a sheet about them."""
     model, words = export.model, export.words
-    kept = exported_columns(model)
-    indexes = [model.columns.index(column) for column in kept]
     buffer = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(buffer, options) as workbook:
-        head = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
-        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
-        share = workbook.add_format({"num_format": "0.0 %"})
-        number = workbook.add_format({"num_format": "#,##0.###"})
-        sheet = workbook.add_worksheet(words("xlsx.rows"))
-        for place, column in enumerate(kept):
-            sheet.write_string(0, place, column.label or name_column(column), head)
-            sheet.set_column(place, place, 30 if column.kind == "text" else 16)
-        for line, row in enumerate(model.rows, start=1):
-            for place, (column, index) in enumerate(zip(kept, indexes, strict=True)):
-                value = row[index]
-                if value is None:
-                    continue
-                if isinstance(value, bool):
-                    sheet.write_boolean(line, place, value)
-                elif isinstance(value, Decimal | int):
-                    form = share if column.kind in ("share", "growth") else number
-                    sheet.write_number(line, place, float(value), form)
-                elif isinstance(value, date):
-                    sheet.write_datetime(line, place, value, day)
-                else:
-                    sheet.write_string(line, place, neutralise(value))
-        sheet.freeze_panes(1, 0)
-        if model.rows:
-            sheet.autofilter(0, 0, len(model.rows), max(len(kept) - 1, 0))
-        about = workbook.add_worksheet(words("xlsx.about"))
-        about.set_column(0, 0, 24)
-        about.set_column(1, 1, 100)
-        for line, (name, value) in enumerate(export.metadata.items()):
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            about.write_string(line, 0, name, head)
-            about.write_string(line, 1, neutralise(text))
+    with open_workbook(buffer) as workbook:
+        formats = Formats.of(workbook)
+        fill_rows(workbook.add_worksheet(words("xlsx.rows")), formats, model)
+        fill_about(workbook.add_worksheet(words("xlsx.about")), formats, export.metadata)
         workbook.set_properties({"title": model.title, "comments": LICENCE})
     return buffer.getvalue()
 

@@ -79,6 +79,7 @@ DECIMALS_OF_UNIT = {
     "EUR per kg": 2, "points": 1, "t per 1000 inhabitants": 2, "kg per household": 1,
     "kg per person": 1, "EUR per EUR": 1, "min per 100 kg": 1, "kg per stop": 1,
 }  # fmt: skip
+ARROWS = {"up": "▲", "down": "▼", "flat": "="}
 # From three times as much on, a factor reads better than a percentage.
 MANY_TIMES = 2
 
@@ -100,7 +101,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Kpi:
-    """One card. `state`: `ok`, `missing`, `suppressed` or `not_supplied`."""
+    """One card. `state`: `ok`, `missing`, `suppressed` or `not_supplied`.
+
+    `territory`: what is the territory's, as a sentence; `territory_value`: the same alone.
+    """
 
     code: str
     label: str
@@ -113,6 +117,7 @@ class Kpi:
     difference: Difference | None = None
     no_difference: str | None = None
     territory: str | None = None
+    territory_value: str | None = None
     target: str | None = None
     notes: tuple[str, ...] = ()
     raw_value: Decimal | None = None
@@ -180,6 +185,7 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
     if reading.value is None:
         return base
     value, unit = write_value(scope.words, definition.unit, reading.value)
+    territory, territory_value = _write_territory(scope, definition, reading)
     comparison = compare_same_days(scope, reading, scope.readings, scope.distributed)
     difference = write_difference(scope.words, definition, reading.value, comparison)
     return replace(
@@ -190,7 +196,8 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         raw_value=reading.value,
         difference=difference,
         no_difference=None if difference else explain_no_difference(scope, comparison),
-        territory=_write_territory(scope, definition, reading),
+        territory=territory,
+        territory_value=territory_value,
         target=_write_target(scope, definition, reading),
     )
 
@@ -320,21 +327,25 @@ def _write_target(scope: Scope, definition: Definition, reading: Reading) -> str
     return words("kpi.target", year=reading.start.year, value=text)
 
 
-def _write_territory(scope: Scope, definition: Definition, reading: Reading) -> str | None:
+def _write_territory(
+    scope: Scope, definition: Definition, reading: Reading
+) -> tuple[str | None, str | None]:
+    """What of a value is the territory's, as a sentence and alone."""
     name = scope.filters.territory_name
     if name is None or definition.territory_basis == "none":
-        return None
+        return None, None
     words = scope.words
     part = read_value(scope.territory_readings, reading.code, reading.variant, scope.filters.period)
     if part is None:
-        return None
+        return None, None
     if part.is_suppressed:
         text = SUPPRESSED
     else:
         text = " ".join(filter(None, write_value(words, definition.unit, part.value)))
     if definition.unit == "share" or " per " in definition.unit:
-        return words("kpi.territory.ratio", territory=name, value=text)
+        return words("kpi.territory.ratio", territory=name, value=text), text
     if part.value is None or not reading.value:
-        return words("kpi.territory.part", territory=name, value=text)
+        return words("kpi.territory.part", territory=name, value=text), text
     share = write_share(words, part.value / reading.value, 0)
-    return words("kpi.territory.part_share", territory=name, value=text, share=share)
+    sentence = words("kpi.territory.part_share", territory=name, value=text, share=share)
+    return sentence, words("kpi.territory.value", value=text, share=share)

@@ -168,6 +168,11 @@ def _first_territory(editions: list[Edition]) -> str:
     return min(positions, key=lambda territory: (positions[territory], territory), default="")
 
 
+def find_first_territory() -> str:
+    """The territory with an edition whose food bank stands first; empty where there is none."""
+    return _first_territory(list_editions(published_dir()))
+
+
 def list_edition_territories() -> list[str]:
     """Territories with an edition, for readers of editions only."""
     return sorted({edition.territory for edition in list_editions(published_dir())})

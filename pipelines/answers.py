@@ -438,6 +438,27 @@ def print_message(value: Any, text: str, as_json: bool) -> None:
         console.print(text, markup=False)
 
 
+def print_report_kinds(kinds: list[dict[str, str]], as_json: bool) -> None:
+    """Print which reports there are, for whom, and what each has to be given."""
+    if as_json:
+        print_json(kinds)
+        return
+    table = Table("report", "for", "needs", box=None, pad_edge=False)
+    for kind in kinds:
+        needs = f"--{kind['about']}" if kind["about"] else ""
+        table.add_row(kind["id"], kind["reader"].replace("_", " "), needs)
+    console.print(table)
+
+
+def print_files(files: Sequence[Path], as_json: bool) -> None:
+    """Print where files were written."""
+    if as_json:
+        print_json([str(file) for file in files])
+        return
+    for file in files:
+        console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+
+
 def print_publications(rows: list[dict[str, Any]], as_json: bool) -> None:
     """Print the history of publications."""
     if as_json:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +25,7 @@ from data_contracts.publications import PublicationError
 from pipelines.backup import BackupError
 from pipelines.editions import EditionError
 from pipelines.privacy import PrivacyError
-from pipelines.settings import PROJECT_DIR, SettingsError, load_settings
+from pipelines.settings import PROJECT_DIR, Settings, SettingsError, load_settings
 from pipelines.store import StaleEpochError, StoreBusyError
 
 app = typer.Typer(
@@ -60,6 +63,7 @@ Day = Annotated[
     datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="A stated day instead.")
 ]
 Name = Annotated[str, typer.Option("--by", help="Who: a name.")]
+Language = Annotated[str, typer.Option("--lang", help="fr or en.")]
 
 
 class UsageError(Exception):
@@ -261,6 +265,10 @@ def recall(
     ] = None,
     last: Day = None,
     food_bank: FoodBanks = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the proof: a .pdf or .xlsx file.")
+    ] = None,
+    language: Language = "fr",
     as_json: AsJson = False,
 ) -> None:
     """Where recalled food is: in stock by site, with partners by delivery note, in parcels.
@@ -276,11 +284,110 @@ def recall(
         lot, product, supplier,
         first.date() if first else None, last.date() if last else None, food_bank or (),
     )  # fmt: skip
+    settings = load_settings()
     try:
-        rows = follow(load_settings(), sought)
+        rows = follow(settings, sought)
     except RecallError as error:
         raise UsageError(str(error)) from None
+    if output is not None:
+        banks = sorted({row.food_bank_id for row in rows})
+        if len(banks) != 1:
+            raise UsageError(
+                f"a proof is of one food bank, this recall reaches {', '.join(banks)}: --food-bank"
+            )
+        with answers.show_progress("Writing the proof", as_json), _reports(settings) as reports:
+            proof = reports.build_recall_proof(
+                banks[0], sought.named(), (sought.first, sought.last),
+                [asdict(row) for row in rows], language,
+            )  # fmt: skip
+            _write_report(proof, output)
     answers.print_recall(sought, rows, as_json)
+
+
+@app.command(epilog="Example: collecto report council-note --territory 242100410 -o note.pdf")
+def report(
+    kind: Annotated[str | None, typer.Argument(help="Which report; --list names them.")] = None,
+    show_kinds: Annotated[bool, typer.Option("--list", help="Which reports there are.")] = False,
+    period: Annotated[
+        str | None, typer.Option("--period", help="2023, 2023-Q4, 2023-11 or 2024-to-date.")
+    ] = None,
+    food_bank: Annotated[str | None, typer.Option("--food-bank", help="Whose report.")] = None,
+    territory: Annotated[str | None, typer.Option(help="Whose edition is reported.")] = None,
+    edition: Annotated[str | None, typer.Option(help="An edition: 242100410-1.")] = None,
+    publication: Annotated[
+        str | None, typer.Option("--publication", help="An earlier publication.")
+    ] = None,
+    partner: Annotated[str | None, typer.Option(help="The partner of a statement.")] = None,
+    donor: Annotated[str | None, typer.Option(help="The donor of a sheet or statement.")] = None,
+    site: Annotated[str | None, typer.Option(help="The site of a morning sheet.")] = None,
+    agreement: Annotated[str | None, typer.Option(help="The agreement of an annex.")] = None,
+    language: Language = "fr",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A .pdf or .xlsx file; both into the data folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A report as tagged PDF and as a workbook, from a named publication or edition.
+
+    Figures are those of the pages. Without -o both files go to `reports/` of the data folder.
+    """
+    from pipelines import answers
+
+    settings = load_settings()
+    if show_kinds or kind is None:
+        with _reports(settings) as reports:
+            kinds = [
+                {"id": entry.code, "reader": entry.role, "about": entry.about}
+                for entry in reports.REPORTS.values()
+            ]
+        answers.print_report_kinds(kinds, as_json)
+        return
+    asked = {
+        "period": period, "food_bank": food_bank, "territory": territory, "edition": edition,
+        "pub": publication, "partner": partner, "donor": donor, "site": site,
+        "agreement": agreement, "lang": language,
+    }  # fmt: skip
+    with answers.show_progress(f"Building {kind}", as_json), _reports(settings) as reports:
+        built = reports.build_report(kind, {name: v for name, v in asked.items() if v is not None})
+        files = (
+            [output]
+            if output is not None
+            else [
+                settings.reports / built.publication.publication_id / f"{built.stem}.{extension}"
+                for extension in ("pdf", "xlsx")
+            ]
+        )
+        for file in files:
+            _write_report(built, file)
+    answers.print_files(files, as_json)
+
+
+@contextmanager
+def _reports(settings: Settings) -> Iterator[ModuleType]:
+    """The reports, reading the publications of this data folder; their errors are of usage."""
+    os.environ["COLLECTO_PUBLISHED_DIR"] = str(settings.published)
+    from dashboards import reports
+
+    try:
+        yield reports
+    except reports.ReportError as error:
+        raise UsageError(str(error)) from None
+
+
+def _write_report(report: Any, file: Path) -> None:
+    """A report into a file of its extension, whole or not at all."""
+    from dashboards import reports
+    from pipelines.store import write_atomically
+
+    writers = {".pdf": reports.write_pdf, ".xlsx": reports.write_report_workbook}
+    write = writers.get(file.suffix.lower())
+    if write is None:
+        raise UsageError(f"{file}: a report is written as .pdf or .xlsx")
+    content = write(report)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(file) as temporary:
+        temporary.write_bytes(content)
 
 
 @deliveries_app.command("list", epilog="Example: collecto deliveries list --state set_aside")

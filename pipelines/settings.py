@@ -103,6 +103,10 @@ class Settings(BaseSettings):
         return self.data / "published"
 
     @property
+    def reports(self) -> Path:
+        return self.data / "reports"
+
+    @property
     def dagster_home(self) -> Path:
         return self.data / "dagster"
 

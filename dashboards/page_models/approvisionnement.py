@@ -89,8 +89,15 @@ def _read_received(publication: Publication, scope: Scope) -> pl.DataFrame:
 
 
 def sum_amounts(flows: pl.DataFrame, column: str) -> Amounts:
-    """Kilograms by a column, beside those of the same days a year before."""
-    grouped = flows.group_by(column).agg(pl.col("weight_kg", "weight_kg_same_days").sum())
+    """Kilograms by a column, beside those of the same days a year before.
+
+    Outside the food bank the same days of what was received are not told: unknown, no zero.
+    """
+    earlier = pl.col("weight_kg_same_days")
+    grouped = flows.group_by(column).agg(
+        pl.col("weight_kg").sum(),
+        pl.when(earlier.is_not_null().all()).then(earlier.sum()).alias("earlier"),
+    )
     return {code: (weight, earlier) for code, weight, earlier in grouped.iter_rows() if weight}
 
 

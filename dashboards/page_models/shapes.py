@@ -65,7 +65,9 @@ def keep_largest(amounts: Amounts, keep: int) -> list[tuple[str, Decimal, Decima
         (
             REST,
             sum((value for value, _ in rest), ZERO),
-            sum((earlier or ZERO for _, earlier in rest), ZERO),
+            None
+            if any(earlier is None for _, earlier in rest)
+            else sum((earlier or ZERO for _, earlier in rest), ZERO),
         )
     ]
 

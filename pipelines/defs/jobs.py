@@ -1,12 +1,14 @@
 """Jobs, each in one process from landing to the publication.
 
-`refresh` adds what is new; `rebuild` builds the warehouse from nothing, from the same records with
+`build_reports` writes the reports of what is published; it changes no publication. `refresh` adds
+what is new; `rebuild` builds the warehouse from nothing, from the same records with
 the same verdicts; `retention` erases whom the contracts keep no longer, and rebuilds.
 """
 
 import dagster as dg
 
-EVERYTHING = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
+REPORTS = dg.AssetSelection.assets("reports")
+EVERYTHING = (dg.AssetSelection.all() - REPORTS) | dg.AssetSelection.all_asset_checks()
 
 refresh = dg.define_asset_job(
     "refresh",
@@ -30,4 +32,12 @@ retention = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Erase whom the contracts keep no longer, then the same as rebuild",
     tags={"dagster/max_runtime": 6 * 3600},
+)
+
+build_reports = dg.define_asset_job(
+    "build_reports",
+    selection=REPORTS,
+    executor_def=dg.in_process_executor,
+    description="Write the reports of the current publication and the last editions",
+    tags={"dagster/max_runtime": 3600},
 )

@@ -1,9 +1,9 @@
 """Schedules. The nightly refresh makes the figures of the day before; once a month the contracts'
-retention is applied, where somebody has expired."""
+retention is applied, where somebody has expired. Reports are written before the trucks leave."""
 
 import dagster as dg
 
-from pipelines.defs.jobs import refresh, retention
+from pipelines.defs.jobs import build_reports, refresh, retention
 from pipelines.privacy import find_expired
 from pipelines.settings import load_settings
 from pipelines.store import open_store
@@ -12,6 +12,15 @@ nightly_refresh = dg.ScheduleDefinition(
     name="nightly_refresh",
     job=refresh,
     cron_schedule="30 2 * * *",
+    execution_timezone="Europe/Paris",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
+morning_reports = dg.ScheduleDefinition(
+    name="morning_reports",
+    job=build_reports,
+    cron_schedule="15 5 * * *",
     execution_timezone="Europe/Paris",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

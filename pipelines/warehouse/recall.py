@@ -39,16 +39,19 @@ class Sought:
     last: date | None = None
     food_banks: Sequence[str] = ()
 
-    def describe(self) -> str:
-        """In words, for messages."""
-        kind, value = next(
+    def named(self) -> tuple[str, str]:
+        """Which of the three is sought, and its code."""
+        return next(
             (kind, value)
             for kind, value in (
                 ("lot", self.lot), ("product", self.product), ("supplier", self.supplier)
             )
             if value is not None
         )  # fmt: skip
-        return f"{kind} {value}"
+
+    def describe(self) -> str:
+        """In words, for messages."""
+        return " ".join(self.named())
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ def list_checks(graph: Any) -> dict[str, set[str]]:
 def test_jobs_schedules_and_sensors_bear_these_names(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {name for name in repository.job_names if not name.startswith("__")}
-    assert jobs == {"rebuild", "refresh", "retention"}
+    assert jobs == {"build_reports", "rebuild", "refresh", "retention"}
     schedules = {schedule.name for schedule in repository.schedule_defs}
-    assert schedules == {"nightly_refresh", "monthly_retention"}
+    assert schedules == {"nightly_refresh", "monthly_retention", "morning_reports"}
     assert {sensor.name for sensor in repository.sensor_defs} == {"landing_sensor"}
     assert set(repository.get_top_level_resources()) == {"writer"}
 
@@ -60,7 +60,10 @@ def test_an_asset_is_named_after_its_table(graph: Any, manifest: dict[str, Any])
         if node["resource_type"] in ("model", "seed")
     }
     keys = {name_of(key) for key in graph.get_all_asset_keys()}
-    others = {"landing", "publication_draft", "publication", "editions", *PAGES, *load_records()}
+    others = {
+        "landing", "publication_draft", "publication", "editions", "reports", *PAGES,
+        *load_records(),
+    }  # fmt: skip
     inputs = {
         f"input_{source['name']}"
         for source in manifest["sources"].values()
