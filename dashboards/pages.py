@@ -88,7 +88,8 @@ _ENTRIES = (
     PageEntry(
         "stock",
         build_stock,
-        ("dates-limites", "stock-par-jour", "anciennete", "a-sauver", "disponibilite", "lots"),
+        ("dates-limites", "stock-par-jour", "anciennete", "a-sauver", "disponibilite", "lots",
+         "rappel-par-lieu", "rappel-lignes"),
     ),
     PageEntry(
         "service",

@@ -26,7 +26,6 @@ from pipelines.store import Delivery, DeliveryStore
 if TYPE_CHECKING:
     from pipelines.editions import Closing
     from pipelines.runs import RefreshSummary
-    from pipelines.warehouse.recall import RecallRow, Sought
 
 # What senders wrote is text: no markup, no emoji codes. Piped output keeps whole tables.
 console = Console(
@@ -148,27 +147,28 @@ def print_status(status: dict[str, Any], as_json: bool) -> None:
         console.print(NOTHING_YET)
 
 
-def print_recall(sought: Sought, rows: Sequence[RecallRow], as_json: bool) -> None:
+def print_recall(
+    sought: str, sums: list[dict[str, Any]], rows: list[dict[str, Any]], as_json: bool
+) -> None:
     """Print where recalled food is: the sums, then line by line."""
-    from pipelines.warehouse import recall
-
     if as_json:
-        print_json(recall.as_json(rows))
+        print_json({"sums": sums, "rows": rows})
         return
-    console.print(f"Recall of {sought.describe()}")
-    sums = Table("where", "certainty", "lines", "kg", box=None, pad_edge=False)
-    for entry in recall.add_up(rows):
+    console.print(f"Recall of {sought}", markup=False)
+    summed = Table("where", "certainty", "lines", "kg", box=None, pad_edge=False)
+    for entry in sums:
         place = entry["place"].replace("_", " ")
-        sums.add_row(place, entry["certainty"], str(entry["lines"]), f"{entry['weight_kg']:.3f}")
-    console.print(sums)
+        summed.add_row(place, entry["certainty"], str(entry["lines"]), f"{entry['weight_kg']:.3f}")
+    console.print(summed)
     table = Table("where", "certainty", "site", "who", "document", "day", "product", "lot", "kg",
                   box=None, pad_edge=False)  # fmt: skip
     for row in rows:
-        document = "" if row.document is None else f"{row.document}/{row.line_no}"
+        document = "" if row["document"] is None else f"{row['document']}/{row['line_no']}"
         table.add_row(
-            row.place.replace("_", " "), row.certainty, row.site_id or "", row.holder or "",
-            document, str(row.day or ""), row.product or row.product_code, row.lot_id or "",
-            f"{row.weight_kg:.3f}",
+            row["place"].replace("_", " "), row["certainty"], row["site_id"] or "",
+            row["holder"] or "", document, str(row["day"] or ""),
+            row["product"] or row["product_code"], row["lot_id"] or "",
+            f"{row['weight_kg']:.3f}",
         )  # fmt: skip
     console.print(table)
 

@@ -21,7 +21,7 @@ import typer
 
 from data_contracts.loader import ContractError
 from data_contracts.periods import PeriodError
-from data_contracts.publications import PublicationError
+from data_contracts.publications import PublicationError, open_current
 from pipelines.backup import BackupError
 from pipelines.editions import EditionError
 from pipelines.privacy import PrivacyError
@@ -276,32 +276,27 @@ def recall(
     Lines without a lot are `possible` while food of the recall may have stood at their site.
     """
     from pipelines import answers
-    from pipelines.warehouse.recall import RecallError, Sought, follow
 
     if sum(value is not None for value in (lot, product, supplier)) != 1:
         raise UsageError("say what is recalled: one of --lot, --product, --supplier")
-    sought = Sought(
-        lot, product, supplier,
-        first.date() if first else None, last.date() if last else None, food_bank or (),
-    )  # fmt: skip
     settings = load_settings()
-    try:
-        rows = follow(settings, sought)
-    except RecallError as error:
-        raise UsageError(str(error)) from None
-    if output is not None:
-        banks = sorted({row.food_bank_id for row in rows})
-        if len(banks) != 1:
-            raise UsageError(
-                f"a proof is of one food bank, this recall reaches {', '.join(banks)}: --food-bank"
-            )
-        with answers.show_progress("Writing the proof", as_json), _reports(settings) as reports:
-            proof = reports.build_recall_proof(
-                banks[0], sought.named(), (sought.first, sought.last),
-                [asdict(row) for row in rows], language,
-            )  # fmt: skip
-            _write_report(proof, output)
-    answers.print_recall(sought, rows, as_json)
+    with _reports(settings) as reports:
+        sought = reports.Sought(
+            lot, product, supplier,
+            first.date() if first else None, last.date() if last else None, food_bank or (),
+        )  # fmt: skip
+        rows = reports.follow_recall(open_current(settings.published), sought)
+        sums = reports.add_up(rows)
+        if output is not None:
+            banks = sorted({row.food_bank_id for row in rows})
+            if len(banks) != 1:
+                raise UsageError(
+                    f"a proof is of one food bank, this recall reaches {', '.join(banks)}:"
+                    " --food-bank"
+                )
+            with answers.show_progress("Writing the proof", as_json):
+                _write_report(reports.build_recall_proof(banks[0], sought, language), output)
+    answers.print_recall(sought.describe(), sums, [asdict(row) for row in rows], as_json)
 
 
 @app.command(epilog="Example: collecto report council-note --territory 242100410 -o note.pdf")
@@ -371,7 +366,7 @@ def _reports(settings: Settings) -> Iterator[ModuleType]:
 
     try:
         yield reports
-    except reports.ReportError as error:
+    except (reports.ReportError, reports.RecallError) as error:
         raise UsageError(str(error)) from None
 
 

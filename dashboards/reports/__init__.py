@@ -6,6 +6,7 @@ from `page_models/`, so that a report says what the pages say; nothing here know
 
 from __future__ import annotations
 
+from dashboards.page_models.recall import RecallError, Sought, add_up, follow_recall
 from dashboards.reports.kinds import REPORTS, build_report, build_reports
 from dashboards.reports.model import Report, ReportError
 from dashboards.reports.pdf import write_pdf, write_pdfs
@@ -14,11 +15,15 @@ from dashboards.reports.workbook import write_report_workbook
 
 __all__ = [
     "REPORTS",
+    "RecallError",
     "Report",
     "ReportError",
+    "Sought",
+    "add_up",
     "build_recall_proof",
     "build_report",
     "build_reports",
+    "follow_recall",
     "write_pdf",
     "write_pdfs",
     "write_report_workbook",

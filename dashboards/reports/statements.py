@@ -14,7 +14,7 @@ from dashboards.figure_models import Cell, Column, FigureModel, write_measure
 from dashboards.language.formats import write_number, write_share
 from dashboards.page_models.page import Prose
 from dashboards.page_models.shapes import ZERO, build_table
-from dashboards.readings import months_of, read_place_names
+from dashboards.readings import months_of, read_place_names, read_product_names, sum_column
 from dashboards.reports.model import Printed, Report, Section, Signatures
 from dashboards.reports.request import Request, assemble
 
@@ -32,9 +32,107 @@ def build_partner_statement(request: Request) -> Report:
         value=write_measure(words, "kg", delivered - refused),
         refused=write_measure(words, "kg", refused),
     )
-    sections: list[Section] = [Printed(replace(months, title=request.write("months")))]
-    sections.append(Prose("a-verifier", request.write("check.title"), (request.write("check"),)))
+    taken = _read_deliveries(request)
+    sections: list[Section] = [
+        Printed(replace(months, title=request.write("months"))),
+        *(Printed(each) for each in (_sum_families(request, taken), _list_lots(request, taken))
+          if each.state == "ok"),
+        Prose("a-verifier", request.write("check.title"), (request.write("check"),)),
+    ]  # fmt: skip
     return assemble(request, lead, sections, subject=name)
+
+
+def _read_deliveries(request: Request) -> pl.DataFrame:
+    """Lines that the partner received in the period; what it sent back is below zero."""
+    first, last = months_of(request.filters.period)
+    return (
+        request.publication.scan("mart_traced_food")
+        .filter(
+            pl.col("food_bank_id") == request.filters.food_bank.food_bank_id,
+            pl.col("other_id") == request.filters.option("partner"),
+            pl.col("movement_kind").is_in(["delivery", "delivery_return"]),
+            pl.col("moved_on").dt.month_start().is_between(first, last),
+            pl.col("network_family") != "hygiene",
+        )
+        .with_columns(
+            net_kg=pl.when(pl.col("movement_kind") == "delivery")
+            .then("weight_kg")
+            .otherwise(-pl.col("weight_kg"))
+        )
+        .collect()
+    )
+
+
+def _sum_families(request: Request, taken: pl.DataFrame) -> FigureModel:
+    """Kilograms kept by family, the heaviest first."""
+    words = request.words
+    frame = (
+        taken.group_by("network_family")
+        .agg(pl.col("net_kg").sum())
+        .sort("net_kg", "network_family", descending=[True, False])
+    )
+    total = sum_column(frame, "net_kg")
+    rows: list[tuple[Cell, ...]] = [
+        (family, words.code("network_family", family), weight, weight / total if total else None)
+        for family, weight in frame.iter_rows()
+    ]
+    return build_table(
+        request.read_scope(),
+        "releve-familles",
+        (
+            Column("network_family", ""),
+            Column("family", words("column.family")),
+            Column("net_kg", words("column.kept"), "decimal"),
+            Column("share", words("column.share"), "share"),
+        ),
+        rows,
+    )
+
+
+def _list_lots(request: Request, taken: pl.DataFrame) -> FigureModel:
+    """Lots that the partner received, with their date and the programme or channel they came by."""
+    words, bank_id = request.words, request.filters.food_bank.food_bank_id
+    products = read_product_names(request.publication, bank_id)
+    lots = (
+        request.publication.scan("mart_lots")
+        .filter(pl.col("food_bank_id") == bank_id)
+        .group_by("lot_id", "product_code")
+        .agg(pl.col("channel", "date_kind", "expires_on").drop_nulls().first())
+        .collect()
+    )
+    frame = (
+        taken.filter(pl.col("lot_id").is_not_null())
+        .group_by("moved_on", "document_id", "lot_id", "product_code")
+        .agg(pl.col("net_kg").sum())
+        .join(lots, on=["lot_id", "product_code"], how="left")
+        .sort("moved_on", "document_id", "lot_id", "product_code")
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["moved_on"], row["document_id"], row["product_code"],
+            products.get(row["product_code"], row["product_code"]), row["lot_id"],
+            words(f"date_kind.{row['date_kind'] or 'none'}"), row["expires_on"],
+            words.code("channel", row["channel"] or ""), row["net_kg"],
+        )
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    return build_table(
+        request.read_scope(),
+        "releve-lots",
+        (
+            Column("moved_on", words("column.day"), "date"),
+            Column("document_id", words("column.note")),
+            Column("product_code", ""),
+            Column("product", words("column.product")),
+            Column("lot_id", words("column.lot")),
+            Column("date_kind", words("column.date_kind")),
+            Column("expires_on", words("column.expires_on"), "date"),
+            Column("channel", words("column.channel")),
+            Column("net_kg", words("column.kept"), "decimal"),
+        ),
+        rows,
+        notes=(words("releve-lots.note"),),
+    )
 
 
 def build_donor_quality(request: Request) -> Report:

@@ -9,10 +9,13 @@ import json
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from data_contracts.publications import open_current
 from tests.conftest import DataFolder
 from tests.oracle.accepted import Bank, read_banks
 
@@ -138,6 +141,32 @@ def test_a_product_without_days_holds_all_that_is_in_stock(
     assert order == sorted(order, key=places.index)
 
 
+def test_the_proof_is_a_file_of_one_food_bank(
+    demonstration: DataFolder, lot: dict[str, Any], tmp_path: Path
+) -> None:
+    proof = tmp_path / "proof.pdf"
+    recall(demonstration, "--lot", lot["lot_id"], "-o", str(proof))
+    assert proof.read_bytes().startswith(b"%PDF-")
+    wrong = demonstration.collecto("recall", "--lot", lot["lot_id"], "-o", str(tmp_path / "p.doc"))
+    assert wrong.status == 2
+    assert "as .pdf or .xlsx" in wrong.err
+
+
+def test_stock_without_a_lot_is_possible(demonstration: DataFolder) -> None:
+    """What stands at a site that the recalled product came to, and names no lot, may be it."""
+    risk = open_current(demonstration.path / "published").read("mart_lots_at_risk")
+    rows = risk.filter(pl.col("food_bank_id") == "bourgogne", pl.col("lot_id") == "")
+    product, site = rows.select("product_code", "site_id").row(0)
+    found = recall(demonstration, "--product", product)
+    here = [
+        row
+        for row in found["rows"]
+        if (row["place"], row["site_id"], row["lot_id"]) == ("in_stock", site, None)
+    ]
+    assert here
+    assert all(row["certainty"] == "possible" and row["weight_kg"] > 0 for row in here)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -155,7 +184,7 @@ def test_what_cannot_be_followed_says_why(
     assert text in answer.err
 
 
-def test_without_a_warehouse_it_says_what_to_run(tmp_path: Any) -> None:
+def test_without_a_publication_it_says_what_to_run(tmp_path: Any) -> None:
     answer = DataFolder(tmp_path).collecto("recall", "--lot", "L1")
-    assert answer.status == 2
+    assert answer.status == 1
     assert "collecto refresh" in answer.err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
 
@@ -22,6 +21,7 @@ from dashboards.reports import (
     REPORTS,
     Report,
     ReportError,
+    Sought,
     build_recall_proof,
     build_report,
     write_pdfs,
@@ -31,7 +31,6 @@ from dashboards.reports.kinds import list_options
 from dashboards.reports.model import Printed
 from pipelines.defs.reports import list_readers, write_reports
 from pipelines.settings import Settings
-from pipelines.warehouse.recall import Sought, follow
 from tests.conftest import DataFolder
 
 pytestmark = pytest.mark.slow
@@ -61,11 +60,7 @@ def published(demonstration: DataFolder) -> Iterator[DataFolder]:
 def built(published: DataFolder) -> list[tuple[Report, bytes]]:
     """Every kind of report with its PDF, and the proof of a recall."""
     reports = [build_report(kind, asked) for kind, asked in ASKED]
-    rows = follow(Settings(data_dir=published.path), Sought(lot="L013164"))
-    proof = build_recall_proof(
-        "bourgogne", ("lot", "L013164"), (None, None), [asdict(row) for row in rows], "fr"
-    )
-    reports.append(proof)
+    reports.append(build_recall_proof("bourgogne", Sought(lot="L013164"), "fr"))
     return list(zip(reports, write_pdfs(reports), strict=True))
 
 
