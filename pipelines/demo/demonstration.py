@@ -33,7 +33,7 @@ from pipelines.demo.imperfections import (
     plant_corrections,
 )
 from pipelines.demo.logistics import run_rounds
-from pipelines.demo.lots import assign_lots
+from pipelines.demo.lots import assign_lots, keep_dates
 from pipelines.demo.means import (
     write_expenses,
     write_funding,
@@ -104,6 +104,8 @@ def generate_activity(seed: int, until: date) -> Activity:
     visits, orders = place_orders(seed, period, partners, planned, adoption)
     households, parcels = plan_parcels(seed, period, partners)
     outflows = simulate_outflows(seed, period, partners, catalogue, supply, visits, parcels)
+    lots = assign_lots(seed, period, supply, outflows, parcels, catalogue)
+    supply = keep_dates(supply, lots, outflows, parcels)
     return Activity(
         seed=seed,
         period=period,
@@ -118,7 +120,7 @@ def generate_activity(seed: int, until: date) -> Activity:
         households=households,
         parcels=parcels,
         outflows=outflows,
-        lots=assign_lots(seed, period, supply, outflows, parcels, catalogue),
+        lots=lots,
         logistics=run_rounds(seed, supply, suppliers, partners, vehicles, visits, outflows),
     )
 

@@ -6,7 +6,7 @@ has none: nobody scanned both labels. Quantities are decided in `supply.py` and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,8 @@ from pipelines.demo.supply import Supply
 from pipelines.demo.working_days import IntArray, Period, open_stream
 
 UNSCANNED_SHARE = 0.2
+# Kind of date in the frames of `Supply`.
+USE_BY = 1
 _SPAN = 10**13  # grams: more than any product ever adds up to
 _FLOWS = ("parcels", "deliveries", "removals", "transfers", "adjustments")
 
@@ -175,6 +177,29 @@ def assign_lots(
         )
     ]
     return Lots(kept[0], kept[1], kept[2], found[3], base)
+
+
+def keep_dates(supply: Supply, lots: Lots, outflows: Outflows, parcels: Parcels) -> Supply:
+    """The receipts with use-by dates that what was handed out of them respects.
+
+    A lot that was handed out later than its drawn date bears a date up to two days after.
+    """
+    receipts = supply.receipts
+    handed = parcels.day[outflows.parcels["parcel"].to_numpy()]
+    days = (outflows.deliveries["day"].to_numpy(), handed)
+    last = (
+        pl.DataFrame(
+            {"lot": np.concatenate([lots.deliveries, lots.parcels]), "last": np.concatenate(days)}
+        )
+        .filter(pl.col("lot") >= 0)
+        .group_by("lot")
+        .agg(pl.col("last").max())
+    )
+    kept = pl.max_horizontal("expires", pl.col("last") + pl.col("last") % 3)
+    dated = receipts.join(last, on="lot", how="left", maintain_order="left").with_columns(
+        expires=pl.when(pl.col("date_kind") == USE_BY).then(kept).otherwise("expires")
+    )
+    return replace(supply, receipts=dated.drop("last"))
 
 
 def _forget(stream: np.random.Generator, lot: IntArray, is_eu: IntArray) -> IntArray:
