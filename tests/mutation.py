@@ -36,8 +36,9 @@ class Group:
 GROUPS = {
     "contracts": Group(
         ("data_contracts/loader.py", "data_contracts/disclosure.py"),
-        ("tests/unit/data_contracts", "tests/contracts", "tests/unit/pipelines/ingest",
-         "tests/unit/pipelines/publish"),
+        ("tests/unit/data_contracts", "tests/contracts", "tests/unit/pipelines/quality",
+         "tests/unit/pipelines/ingest/test_mapping.py",
+         "tests/unit/pipelines/publish/test_disclosure.py"),
     ),
     "row rules": Group(
         ("pipelines/quality/rules.py", "pipelines/quality/judge.py"),

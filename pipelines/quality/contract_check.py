@@ -31,10 +31,16 @@ def check_contracts(sources_dir: Path | None = None) -> list[dict[str, Any]]:
     for folder in ("records", "marts"):
         for path in sorted((CONTRACTS_DIR / folder).glob("*.odcs.yaml")):
             results.append(_run(f"{folder}/{path.name}", _check_contract, path))
-    for path in sorted((sources_dir or CONTRACTS_DIR / "sources").glob("*.yaml")):
-        results.append(_run(f"sources/{path.name}", _check_profile, path))
+    results += check_profiles(sources_dir or CONTRACTS_DIR / "sources")
     results.append(_run("indicators.yaml", _check_register, CONTRACTS_DIR / "indicators.yaml"))
     return results
+
+
+def check_profiles(folder: Path) -> list[dict[str, Any]]:
+    """One entry per source profile of a folder, as `check_contracts` gives them."""
+    return [
+        _run(f"sources/{path.name}", _check_profile, path) for path in sorted(folder.glob("*.yaml"))
+    ]
 
 
 def _run(name: str, check: Callable[[Path], None], path: Path) -> dict[str, Any]:

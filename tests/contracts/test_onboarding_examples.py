@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.loader import FileProfile, load_profile
-from pipelines.quality.contract_check import check_contracts
+from pipelines.quality.contract_check import check_profiles
 
 GUIDE = Path(__file__).parents[2] / "docs" / "onboarding.md"
 HEAD = "food_bank_id: exemple\nversion: 1.0.0\ntimezone: Europe/Paris\n"
@@ -17,9 +17,8 @@ KEYS = "      receipt_id: {source: Bon}\n      line_no: {source: Ligne}\n"
 
 
 def check_sources(folder: Path) -> dict[str, object]:
-    found = [entry for entry in check_contracts(folder) if entry["check"].startswith("sources/")]
-    assert len(found) == 1
-    return found[0]
+    [found] = check_profiles(folder)
+    return found
 
 
 def list_examples() -> list[str]:
@@ -54,9 +53,7 @@ def test_an_example_of_the_guide_is_right(tmp_path: Path, example: str) -> None:
     path = tmp_path / "exemple.yaml"
     path.write_text(complete(example), encoding="utf-8")
     load_profile(path)
-    [checked] = [
-        entry for entry in check_contracts(tmp_path) if entry["check"].startswith("sources")
-    ]
+    checked = check_sources(tmp_path)
     assert checked == {"check": "sources/exemple.yaml", "ok": True, "detail": ""}
 
 
@@ -92,9 +89,7 @@ def test_a_mistake_is_named_with_file_line_and_place(
     ).replace(old, new, 1)
     path = tmp_path / "exemple.yaml"
     path.write_text(text, encoding="utf-8")
-    [checked] = [
-        entry for entry in check_contracts(tmp_path) if entry["check"].startswith("sources")
-    ]
+    checked = check_sources(tmp_path)
     assert not checked["ok"]
     assert checked["detail"].startswith("exemple.yaml, line ")
     assert said in checked["detail"]
