@@ -587,21 +587,32 @@ def _show_with_parcels(
     is_touched = pl.struct("food_bank_id", "month").map_elements(
         lambda row: (row["food_bank_id"], row["month"]) in touched, return_dtype=pl.Boolean
     )
-    if mart == "mart_mass_balance_monthly":
+    if mart in ("mart_mass_balance_monthly", "mart_programmes_monthly"):
         step = policy.people.hidden_parcels_rounding_kg
         masses = [name for name in table.columns if name.endswith("_kg")]
         return table.with_columns(
-            pl.when(is_touched)
-            .then(((pl.col(name) / step).round(0) * step).cast(table.schema[name]))
-            .otherwise(pl.col(name))
-            .alias(name)
-            for name in masses
+            *(
+                pl.when(is_touched)
+                .then(((pl.col(name) / step).round(0) * step).cast(table.schema[name]))
+                .otherwise(pl.col(name))
+                .alias(name)
+                for name in masses
+            ),
+            *(
+                pl.when(is_touched).then(None).otherwise(pl.col(name)).alias(name)
+                for name in table.columns
+                if name.endswith("_eur")
+            ),
         )
     holds = {
         "mart_fresh_monthly": pl.col("flow") == "distributed",
         "mart_carbon_monthly": pl.col("ledger") == "avoided",
+        "mart_nutrition_monthly": pl.lit(True),
     }[mart]
-    measures = [name for name in table.columns if name not in load_marts()[mart].keys]
+    # What a group is called and compared with is no count.
+    measures = {
+        "mart_nutrition_monthly": ["weight_kg", "from_catalogue_kg", "food_kg", "food_share"],
+    }.get(mart, [name for name in table.columns if name not in load_marts()[mart].keys])
     return table.with_columns(
         pl.when(is_touched & holds).then(None).otherwise(pl.col(name)).alias(name)
         for name in measures

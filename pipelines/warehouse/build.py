@@ -73,12 +73,64 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
     )
     with write_atomically(settings.inputs / "deliveries.parquet") as temporary:
         deliveries.write_parquet(temporary)
+    with write_atomically(settings.inputs / "delivered_files.parquet") as temporary:
+        make_file_table(counted).write_parquet(temporary)
     with write_atomically(settings.inputs / "register.parquet") as temporary:
         make_register_table().write_parquet(temporary)
     with write_atomically(settings.inputs / "method_versions.parquet") as temporary:
         make_method_table().write_parquet(temporary)
     with write_atomically(settings.inputs / "run.parquet") as temporary:
         pl.DataFrame({"as_of": [settings.today()]}).write_parquet(temporary)
+
+
+def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows of every delivered file and record, and until which day they speak.
+
+    Nothing here says when a file came: the same files give the same table. `broken_rules`:
+    `<column>.<rule>=<rows>`, joined by `|`.
+    """
+    rows = [
+        {
+            **{
+                name: outcome[name]
+                for name in (
+                    "delivery_id",
+                    "food_bank_id",
+                    "record",
+                    "rows_delivered",
+                    "rows_accepted",
+                    "rows_quarantined",
+                    "rows_replayed",
+                )
+            },
+            "broken_rules": "|".join(
+                f"{rule}={count}" for rule, count in sorted(outcome["broken_rules"].items())
+            ),
+            "late_after_days": load_records()[outcome["record"]].late_after_days,
+            "last_date": _read_last_date(outcome),
+        }
+        for outcome in outcomes
+    ]
+    return pl.DataFrame(
+        rows,
+        schema={
+            "delivery_id": pl.String(),
+            "food_bank_id": pl.String(),
+            "record": pl.String(),
+            "rows_delivered": pl.Int64(),
+            "rows_accepted": pl.Int64(),
+            "rows_quarantined": pl.Int64(),
+            "rows_replayed": pl.Int64(),
+            "broken_rules": pl.String(),
+            "late_after_days": pl.Int64(),
+            "last_date": pl.Date(),
+        },
+    )
+
+
+def _read_last_date(outcome: dict[str, Any]) -> date | None:
+    last = json.loads(outcome["profile"]).get("last_date")
+    return date.fromisoformat(last) if last else None
 
 
 def make_register_table() -> pl.DataFrame:

@@ -55,20 +55,7 @@ with
         group by all
     ),
 
-    -- A lot received more than once: its first receipt says where it comes from.
-    lots as (
-        select food_bank_id, product_code, lot_id, channel
-        from receipts
-        where
-            (food_bank_id, product_code, lot_id)
-            in (select food_bank_id, product_code, lot_id from distributed where lot_id is not null)
-        qualify
-            row_number() over (
-                partition by food_bank_id, product_code, lot_id
-                order by received_date, receipt_id, line_no
-            )
-            = 1
-    ),
+    lots as ({{ first_receipts_of_lots("distributed") }}),
 
     by_lot as (
         select distributed.*, lots.channel as lot_channel
@@ -93,128 +80,9 @@ with
         group by all
     ),
 
-    received_monthly as (
-        select
-            food_bank_id,
-            month,
-            product_code,
-            channel,
-            sum(weight_kg - coalesce(refused_at_dock_kg, 0)) as weight_kg
-        from receipts
-        where
-            channel <> 'inter_bank'
-            {% if is_incremental() %}
-                and (food_bank_id, month) in (
-                    select food_bank_id, cast(month - to_months(ages.months) as date)
-                    from {{ ref("int_touched_origin_months") }}
-                    cross join (values (0), (1), (2)) as ages(months)
-                )
-            {% endif %}
-        group by food_bank_id, month, product_code, channel
-    ),
+    {{ receipt_mixes("int_touched_origin_months") }},
 
-    -- The receipts of a month feed its own mix and those of the two months after.
-    recent_receipts as (
-        select
-            received_monthly.food_bank_id,
-            cast(received_monthly.month + to_months(ages.months) as date) as month,
-            received_monthly.product_code,
-            families.network_family,
-            received_monthly.channel,
-            sum(received_monthly.weight_kg) as weight_kg
-        from received_monthly
-        cross join (values (0), (1), (2)) as ages(months)
-        left join
-            families
-            on received_monthly.food_bank_id = families.food_bank_id
-            and received_monthly.product_code = families.product_code
-        group by all
-        having sum(received_monthly.weight_kg) > 0
-    ),
-
-    product_mix as (
-        select
-            food_bank_id,
-            month,
-            product_code,
-            channel,
-            weight_kg,
-            sum(weight_kg) over (partition by food_bank_id, month, product_code) as total_kg
-        from recent_receipts
-    ),
-
-    family_mix as (
-        select
-            food_bank_id,
-            month,
-            network_family,
-            channel,
-            sum(weight_kg) as weight_kg,
-            sum(sum(weight_kg)) over (partition by food_bank_id, month, network_family) as total_kg
-        from recent_receipts
-        where network_family is not null
-        group by food_bank_id, month, network_family, channel
-    ),
-
-    products_with_mix as (select distinct food_bank_id, month, product_code from product_mix),
-
-    mixed as (
-        select
-            without_lot.food_bank_id,
-            without_lot.distribution_date,
-            without_lot.month,
-            without_lot.product_code,
-            coalesce(product_mix.channel, family_mix.channel, 'unknown') as channel,
-            cast(without_lot.weight_kg as decimal(18, 6)) as distributed_kg,
-            coalesce(product_mix.weight_kg, family_mix.weight_kg, 1) as mix_kg,
-            cast(
-                without_lot.weight_kg * coalesce(
-                    product_mix.weight_kg / product_mix.total_kg,
-                    family_mix.weight_kg / family_mix.total_kg,
-                    1
-                ) as decimal(18, 6)
-            ) as rounded_kg
-        from without_lot
-        left join
-            products_with_mix
-            on without_lot.food_bank_id = products_with_mix.food_bank_id
-            and without_lot.month = products_with_mix.month
-            and without_lot.product_code = products_with_mix.product_code
-        left join
-            product_mix
-            on without_lot.food_bank_id = product_mix.food_bank_id
-            and without_lot.month = product_mix.month
-            and without_lot.product_code = product_mix.product_code
-        left join
-            family_mix
-            on products_with_mix.product_code is null
-            and without_lot.food_bank_id = family_mix.food_bank_id
-            and without_lot.month = family_mix.month
-            and without_lot.network_family = family_mix.network_family
-    ),
-
-    -- Rounding leaves grams over: they go to the largest channel, so that nothing is lost.
-    settled as (
-        select
-            food_bank_id,
-            distribution_date,
-            month,
-            channel,
-            rounded_kg + case
-                when
-                    row_number() over (
-                        partition by food_bank_id, distribution_date, product_code
-                        order by mix_kg desc, channel
-                    )
-                    = 1
-                then
-                    distributed_kg - sum(rounded_kg) over (
-                        partition by food_bank_id, distribution_date, product_code
-                    )
-                else 0
-            end as weight_kg
-        from mixed
-    ),
+    {{ attributed_by_mix("without_lot", ["food_bank_id", "distribution_date"], decimals=6) }},
 
     origins as (
         select
@@ -234,7 +102,7 @@ with
             channel,
             false as is_attributed_by_lot,
             cast(weight_kg as decimal(18, 6)) as weight_kg
-        from settled
+        from attributed_by_mix
     )
 
 select
