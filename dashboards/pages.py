@@ -63,8 +63,8 @@ _ENTRIES = (
     PageEntry(
         "accompagnement",
         build_accompagnement,
-        ("actions", "cheques-par-mois", "conventions", "tonnes-par-programme", "couts",
-         "benevolat"),
+        ("actions", "cheques-par-mois", "conventions", "tonnes-par-programme",
+         "registre-des-programmes", "couts", "benevolat"),
     ),
     PageEntry(
         "territoire",
@@ -82,7 +82,8 @@ _ENTRIES = (
     PageEntry(
         "methode",
         build_methode,
-        ("registre", "methodes-evitees", "facteurs", "editions", "enregistrements", "versions"),
+        ("registre", "methodes-evitees", "facteurs", "equilibre-nutritionnel", "editions",
+         "enregistrements", "versions"),
     ),
     PageEntry("pilotage", build_pilotage, ("decisions",)),
     PageEntry(
@@ -112,7 +113,8 @@ _ENTRIES = (
     PageEntry(
         "donnees",
         build_donnees,
-        ("fraicheur", "qualite", "controles", "verifications", "publications", "corrections"),
+        ("fraicheur", "qualite", "lignes-par-mois", "controles", "verifications", "publications",
+         "corrections"),
     ),
 )  # fmt: skip
 PAGES: Mapping[str, PageEntry] = {entry.code: entry for entry in _ENTRIES}

@@ -1,7 +1,7 @@
 """Page 4, Accompagnement et financement: what supports people, and what pays for it?
 
-Here live support activities, vouchers, the tonnes by programme, agreements with what is used of
-them, expenses by post and hours of volunteers.
+Here live support activities, vouchers, the tonnes and the ledger of each programme, agreements with
+what is used of them, expenses by post and hours of volunteers.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ def build_accompagnement(publication: Publication, filters: Filters, words: Word
             build("cheques-par-mois", "vouchers", _build_vouchers),
             *agreements,
             _build_programmes(publication, scope),
+            _build_ledgers(publication, scope),
             build("couts", "expenses", _build_costs),
             Cards("achats", words("accompagnement.purchases"), bought),
             build("benevolat", "volunteer_shifts", partial(_rank_months, "benevolat", VOLUNTEERS)),
@@ -306,3 +307,70 @@ def _build_programmes(publication: Publication, scope: Scope) -> FigureModel:
         method=scope.definitions["tonnes_received"].method_version,
         notes=(words("tonnes-par-programme.note"),),
     )
+
+
+def _build_ledgers(publication: Publication, scope: Scope) -> FigureModel:
+    """The ledger of each programme over the months of the period, in tonnes and euros."""
+    words = scope.words
+    first, last = months_of(scope.filters.period)
+    frame = (
+        publication.scan("mart_programmes_monthly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            pl.col("month").is_between(first, last),
+        )
+        .sort("programme", "month")
+        .collect()
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for (programme,), ledger in frame.group_by("programme", maintain_order=True):
+        received, used, lost, by_lot, costed = (
+            _sum_known(ledger[name]) or ZERO
+            for name in ("received_kg", "out_kg", "losses_kg", "by_lot_kg", "with_cost_kg")
+        )
+        cost = _sum_known(ledger["received_eur"])
+        rows.append(
+            (
+                programme,
+                words.code("channel", str(programme)),
+                ledger["opening_kg"][0],
+                received,
+                used,
+                lost,
+                ledger["closing_kg"][-1],
+                cost,
+                cost / costed if cost is not None and costed else None,
+                _sum_known(ledger["out_eur"]),
+                ledger["closing_eur"][-1],
+                by_lot / (used + lost) if used + lost else None,
+            )
+        )
+    whole = sum((Decimal(str(row[4])) for row in rows), ZERO)
+    return build_table(
+        scope,
+        "registre-des-programmes",
+        (
+            Column("programme", ""),
+            Column("label", words("column.programme")),
+            Column("opening_kg", words("programmes.opening"), "tonnes"),
+            Column("received_kg", words("programmes.received"), "tonnes"),
+            Column("out_kg", words("programmes.out"), "tonnes"),
+            Column("losses_kg", words("programmes.losses"), "tonnes"),
+            Column("closing_kg", words("programmes.closing"), "tonnes"),
+            Column("received_eur", words("programmes.cost"), "eur"),
+            Column("eur_per_kg", words("programmes.eur_per_kg"), "eur_per_kg"),
+            Column("out_eur", words("programmes.out_eur"), "eur"),
+            Column("closing_eur", words("programmes.closing_eur"), "eur"),
+            Column("by_lot_share", words("programmes.by_lot"), "share"),
+        ),
+        rows,
+        finding={"value": write_measure(words, "tonnes", whole)} if whole > 0 else {},
+        notes=(words("registre-des-programmes.note"),),
+    )
+
+
+def _sum_known(amounts: pl.Series) -> Decimal | None:
+    """The sum of monthly amounts; not known where a month's is not."""
+    if amounts.null_count() or not amounts.len():
+        return None
+    return Decimal(str(amounts.sum()))

@@ -1,7 +1,8 @@
 """Page 13, Données: what came, what waits for correction, and what stands published?
 
-Here live the freshness of records, the deliveries of files and their rows in quarantine, the checks
-of the publication, the publications and the editions that were corrected since.
+Here live the freshness of records, the deliveries of files, their rows in quarantine and how many
+there were each month, the checks of the publication, the publications and the editions that were
+corrected since.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dashboards.language.formats import write_number, write_share
 from dashboards.language.words import Words
 from dashboards.page_models.page import PageModel, Prose
 from dashboards.page_models.scope import read_scope
-from dashboards.page_models.shapes import build_table
+from dashboards.page_models.shapes import build_lines, build_table
 from data_contracts.loader import load_records
 from data_contracts.publications import Publication, list_editions, read_publication_log
 
@@ -38,6 +39,7 @@ def build_donnees(publication: Publication, filters: Filters, words: Words) -> P
         (
             _build_freshness(publication, scope),
             _build_quality(scope, deliveries),
+            _build_trend(publication, scope),
             _build_rules(scope, deliveries),
             _build_checks(publication, scope),
             _build_publications(publication, scope),
@@ -167,6 +169,37 @@ def _build_quality(scope: Scope, deliveries: list[dict[str, Any]]) -> FigureMode
         rows,
         finding=finding,
         notes=(words("qualite.note"),),
+    )
+
+
+def _build_trend(publication: Publication, scope: Scope) -> FigureModel:
+    """Lines held back by the month of which their files speak, the records that have most."""
+    words = scope.words
+    frame = (
+        publication.scan("mart_data_quality_daily")
+        .filter(pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id)
+        .group_by("record", month=pl.col("quality_date").dt.truncate("1mo"))
+        .agg(pl.col("rows_quarantined").sum(), pl.col("was_late").sum())
+        .sort("record", "month")
+        .collect()
+    )
+    held = frame.group_by("record").agg(pl.col("rows_quarantined").sum())
+    records = set(held.filter(pl.col("rows_quarantined") > 0)["record"])
+    values: dict[tuple[str, date], Decimal | None] = {
+        (record, month): Decimal(count)
+        for record, month, count, _ in frame.iter_rows()
+        if record in records
+    }
+    late = int(frame["was_late"].sum())
+    return build_lines(
+        scope,
+        "lignes-par-mois",
+        values,
+        lambda record: words.code("record", record),
+        kind="count",
+        key="rows_quarantined",
+        finding={"count": write_number(words, len(records))} if records else {},
+        notes=(words("lignes-par-mois.note", late=write_number(words, late)),),
     )
 
 

@@ -1,7 +1,8 @@
 """Page 7, Méthode: how is it counted, from what, and who approved it?
 
-Here live the register, why two methods of avoided emissions differ, the factors, the editions and
-their corrections, what is supplied and what is not, and how to cite and reuse the figures.
+Here live the register, why two methods of avoided emissions differ, the factors, the nutrition
+reference beside what is distributed, the editions and their corrections, what is supplied and what
+is not, and how to cite and reuse the figures.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import yaml
 from dashboards.figure_models import Cell, Column, FigureModel, write_measure
 from dashboards.filters import Filters
 from dashboards.kpis import Scope
-from dashboards.language.formats import write_date, write_number
+from dashboards.language.formats import write_date, write_number, write_share
 from dashboards.language.words import Words
 from dashboards.page_models.carbone import build_factor_rows, factor_columns, read_range
 from dashboards.page_models.page import PageModel, Prose
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import build_table
+from dashboards.readings import months_of
 from data_contracts.publications import Publication, list_editions
 
 PAGE = "methode"
@@ -52,6 +54,7 @@ def build_methode(publication: Publication, filters: Filters, words: Words) -> P
                 factor_columns(words),
                 build_factor_rows(publication, words, used_only=False),
             ),
+            _build_nutrition(publication, scope),
             _build_editions(publication, scope),
             _build_records(publication, scope),
             _build_versions(publication, scope),
@@ -149,6 +152,60 @@ def _build_avoided(scope: Scope) -> FigureModel:
         if rows
         else None,
         notes=(words("methodes-evitees.note"),),
+    )
+
+
+def _build_nutrition(publication: Publication, scope: Scope) -> FigureModel:
+    """What was distributed by nutrition group, beside a reference and whether it was read."""
+    words = scope.words
+    first, last = months_of(scope.filters.period)
+    frame = (
+        publication.scan("mart_nutrition_monthly")
+        .filter(
+            pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id,
+            pl.col("month").is_between(first, last),
+        )
+        .group_by("position", "nutrition_group", f"label_{words.language}", "reference_share",
+                  "reference_limit", "is_verified", "source")
+        .agg(pl.col("weight_kg").sum(), is_known=pl.col("weight_kg").is_not_null().all())
+        .sort("position")
+        .collect()
+    )  # fmt: skip
+    # A month that would tell hidden parcels is empty: the shares of its period are not known.
+    total = Decimal(str(frame["weight_kg"].sum())) if frame["is_known"].all() else None
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["nutrition_group"],
+            row[f"label_{words.language}"],
+            row["weight_kg"] if row["is_known"] else None,
+            row["weight_kg"] / total if total else None,
+            row["reference_share"],
+            words.code("reference_limit", row["reference_limit"]),
+            words("reference.read" if row["is_verified"] else "reference.unconfirmed"),
+            row["source"],
+        )
+        for row in frame.iter_rows(named=True)
+        if row["weight_kg"] or row["reference_share"] is not None
+    ]
+    shown = next((row for row in rows if row[0] == "fruit_vegetables"), None)
+    return build_table(
+        scope,
+        "equilibre-nutritionnel",
+        (
+            Column("nutrition_group", ""),
+            Column("label", words("column.nutrition_group")),
+            Column("weight_kg", words("measure_name.tonnes"), "tonnes"),
+            Column("food_share", words("column.share"), "share"),
+            Column("reference_share", words("column.reference"), "share"),
+            Column("reference_limit", words("column.reference_limit")),
+            Column("state", words("column.reference_state")),
+            Column("source", words("column.source")),
+        ),
+        rows,
+        finding={"share": write_share(words, shown[3], 0)}
+        if shown and isinstance(shown[3], Decimal)
+        else {},
+        notes=(words("equilibre-nutritionnel.note"),),
     )
 
 
