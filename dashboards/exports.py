@@ -1,14 +1,13 @@
 """Files to take away: the rows of a figure as CSV, XLSX and metadata, by routes of their own.
 
-Here live RFC 4180 writing (UTF-8 with a byte order mark, so that a spreadsheet reads accents;
-comma, decimal point), workbooks with real numbers and dates, the neutralisation of formulas, and
-the addresses `/export/<figure>.<csv|xlsx|metadata.json>` and `/export/example/<record>.csv`. Every
-file carries its filters and its publication. Rows come from `page_models/`.
+Here live workbooks with real numbers and dates and the addresses
+`/export/<figure>.<csv|xlsx|metadata.json>` and `/export/example/<record>.csv`. Every file carries
+its filters and its publication. Rows come from `page_models/`, how a cell is written from
+`data_contracts/spreadsheets.py`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from dashboards.access import ForbiddenError, check_page, read_local_principal
-from dashboards.figure_models import Cell, Column, FigureModel
+from dashboards.figure_models import Column, FigureModel
 from dashboards.filters import Filters, read_language, resolve_filters, write_query
 from dashboards.language import Words, read_words
 from dashboards.pages import page_of_figure
@@ -31,11 +30,14 @@ from dashboards.published import Opened, open_asked, read_choices, read_page
 from data_contracts.loader import Column as ContractColumn
 from data_contracts.loader import load_records
 from data_contracts.publications import PublicationError
+from data_contracts.spreadsheets import (
+    BYTE_ORDER_MARK,
+    LICENCE,
+    neutralise,
+    write_rows,
+)
 
-BYTE_ORDER_MARK = "\ufeff"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-LICENCE = "Licence Ouverte 2.0"
 
 
 class NoSuchFigureError(Exception):
@@ -101,27 +103,6 @@ class Export:
         }
 
 
-def neutralise(text: str) -> str:
-    """Text that no spreadsheet runs as a formula: a leading apostrophe where it would."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
-
-
-def write_machine_value(value: Cell) -> str:
-    """A value for machines: exact decimal with a point, ISO date, empty where missing."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        text = format(value, "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return neutralise(value)
-
-
 def exported_columns(model: FigureModel) -> list[Column]:
     """Columns of the files: texts that only repeat a value for reading are left out."""
     return [column for column in model.columns if not column.kind.startswith("written")]
@@ -149,12 +130,10 @@ def write_csv(export: Export) -> str:
     names = [name_column(column) for column in kept]
     # A figure may hold a column of the same name as one of the context: the figure's wins.
     context = {name: value for name, value in export.context.items() if name not in names}
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow([*names, *context])
-    for row in model.rows:
-        writer.writerow([*(write_machine_value(row[i]) for i in indexes), *context.values()])
-    return buffer.getvalue()
+    return write_rows(
+        [*names, *context],
+        ([*(row[i] for i in indexes), *context.values()] for row in model.rows),
+    )
 
 
 @dataclass(frozen=True)
@@ -260,12 +239,10 @@ def write_example(record: str) -> str:
     contract = load_records().get(record)
     if contract is None:
         raise NoSuchFigureError(record)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
     columns = list(contract.columns)
-    writer.writerow([column.name for column in columns])
-    writer.writerow([_write_sample(column) for column in columns])
-    return buffer.getvalue()
+    return write_rows(
+        [column.name for column in columns], [[_write_sample(column) for column in columns]]
+    )
 
 
 def _write_sample(column: ContractColumn) -> str:

@@ -224,11 +224,13 @@ def open_edition(
 ) -> Publication:
     """Open an edition of a territory (the last one, or by its number) as one audience reads it.
 
-    `audience`: `public` or `metropole/<territory>`. Raises NoEditionError where none was approved.
+    `audience`: `public`, `metropole/<territory>`, or `food_banks/<id>` of a food bank that approved
+    it. Raises NoEditionError where none was approved.
     """
-    if audience not in ("public", f"metropole/{territory}"):
-        raise PublicationError(f"{audience!r} reads no edition of {territory}")
     editions = list_editions(published_dir, territory)
+    banks = {f"food_banks/{bank}" for edition in editions for bank in edition.food_banks}
+    if audience not in {"public", f"metropole/{territory}", *banks}:
+        raise PublicationError(f"{audience!r} reads no edition of {territory}")
     chosen = [entry for entry in editions if number in (None, entry.number)]
     if not chosen:
         which = "no edition" if number is None else f"no edition {number}"

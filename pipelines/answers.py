@@ -173,6 +173,39 @@ def print_recall(
     console.print(table)
 
 
+def print_returns(as_json: bool) -> None:
+    """Print which returns there are."""
+    from pipelines.returns.forms import RETURNS
+
+    rows = [
+        {"id": form.code, "title": form.title_en, "title_fr": form.title_fr,
+         "periods": list(form.periods), "example": form.example}
+        for form in RETURNS.values()
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("return", "what", "example", box=None, pad_edge=False)
+    for form in RETURNS.values():
+        table.add_row(
+            form.code, form.title_en, f"collecto export {form.code} --period {form.example}"
+        )
+    table.add_row(
+        "open-data", "Public data of an edition (Frictionless data package)",
+        "collecto export open-data",
+    )  # fmt: skip
+    console.print(table)
+
+
+def print_files(paths: Sequence[Path], as_json: bool) -> None:
+    """Print which files or folders were written."""
+    if as_json:
+        print_json([str(path) for path in paths])
+        return
+    for path in paths:
+        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+
+
 def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
     """Print published values, one row per scope."""
     if as_json:

@@ -25,6 +25,7 @@ from data_contracts.publications import PublicationError, open_current
 from pipelines.backup import BackupError
 from pipelines.editions import EditionError
 from pipelines.privacy import PrivacyError
+from pipelines.returns.forms import ReturnError
 from pipelines.settings import PROJECT_DIR, Settings, SettingsError, load_settings
 from pipelines.store import StaleEpochError, StoreBusyError
 
@@ -915,6 +916,49 @@ def serve(
     )
 
 
+@app.command(
+    epilog="Example: collecto export programme-ledgers --period 2024-Q1 --food-bank bourgogne"
+)
+def export(
+    what: Annotated[
+        str | None, typer.Argument(metavar="RETURN", help="A return, or open-data; see --list.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="2023, 2024-Q1, 2024-05, 2024-to-date, 2023-09..2023-12.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; <data>/exports by default.")
+    ] = None,
+    food_bank: FoodBanks = None,
+    edition: Annotated[
+        str | None, typer.Option(help="Of an edition, <territory>-<number>.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="fr or en.")] = "fr",
+    is_list: Annotated[bool, typer.Option("--list", help="The returns that there are.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Returns to the federation, the State and the European observatory, and open data.
+
+    A workbook and CSV per food bank, from the current publication or an edition; open data are of
+    an edition, by default the last one of each territory.
+    """
+    from pipelines import answers
+    from pipelines.returns.files import export_returns
+    from pipelines.returns.open_data import export_open_data
+
+    settings = load_settings()
+    folder = output or settings.data / "exports"
+    if is_list or what is None:
+        answers.print_returns(as_json)
+    elif what == "open-data":
+        answers.print_files(export_open_data(settings.published, folder, edition), as_json)
+    else:
+        paths = export_returns(
+            settings.published, what, period, folder, food_bank or (), edition, language
+        )
+        answers.print_files(paths, as_json)
+
+
 @app.command(epilog="Example: collecto orchestrate --port 3000")
 def orchestrate(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
@@ -939,6 +983,7 @@ def _replace_process(command: list[str], environment: dict[str, str]) -> None:
 
 USAGE_ERRORS = (
     UsageError, SettingsError, PeriodError, ContractError, EditionError, PrivacyError, BackupError,
+    ReturnError,
 )  # fmt: skip
 KNOWN_ERRORS = (*USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError, OSError)
 

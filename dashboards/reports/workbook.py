@@ -12,16 +12,15 @@ from typing import Any
 import xlsxwriter
 
 from dashboards.exports import (
-    LICENCE,
     Formats,
     describe_columns,
     fill_about,
     fill_rows,
-    neutralise,
     open_workbook,
 )
 from dashboards.kpis import Kpi
 from dashboards.reports.model import Report
+from data_contracts.spreadsheets import LICENCE, neutralise
 
 # Excel allows 31 characters and none of these in the name of a sheet.
 FORBIDDEN = re.compile(r"[\[\]:*?/\\]")

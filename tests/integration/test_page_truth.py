@@ -16,15 +16,7 @@ import pytest
 import yaml
 
 from dashboards.access import Principal
-from dashboards.exports import (
-    BYTE_ORDER_MARK,
-    Export,
-    exported_columns,
-    neutralise,
-    write_csv,
-    write_machine_value,
-    write_workbook,
-)
+from dashboards.exports import Export, exported_columns, write_csv, write_workbook
 from dashboards.figure_models import FigureModel, write_table
 from dashboards.figures import DRAWINGS, draw_figure
 from dashboards.figures.marks import SCALES
@@ -34,6 +26,7 @@ from dashboards.page_models.page import Cards, Choice, PageModel, Prose
 from dashboards.pages import PAGES
 from dashboards.published import PUBLISHED_DIR_VARIABLE, Opened, open_asked, read_choices
 from data_contracts.publications import Publication
+from data_contracts.spreadsheets import BYTE_ORDER_MARK, neutralise, write_machine_value
 from pipelines.settings import PROJECT_DIR
 from tests.conftest import DataFolder
 

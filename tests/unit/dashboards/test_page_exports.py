@@ -22,14 +22,13 @@ from dashboards.exports import (
     answer_export,
     answer_health,
     find_export,
-    neutralise,
     write_csv,
     write_example,
-    write_machine_value,
     write_workbook,
 )
 from data_contracts.loader import load_records
 from data_contracts.publications import Publication
+from data_contracts.spreadsheets import neutralise, write_machine_value
 from tests.fixtures.publication import EARLIER_ID, PUBLICATION_ID
 
 

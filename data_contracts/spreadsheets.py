@@ -1,0 +1,52 @@
+"""How cells of tables that leave are written, so that no spreadsheet runs them.
+
+Here live the neutralisation of formulas, values for machines, the byte order mark and the licence
+of published figures. How a figure becomes a file belongs in `dashboards/exports.py`, a return in
+`pipelines/returns`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+# A spreadsheet reads accents of a CSV that begins with it.
+BYTE_ORDER_MARK = "\ufeff"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+LICENCE = "Licence Ouverte 2.0"
+
+Value = str | date | Decimal | int | bool | None
+
+
+def neutralise(text: str) -> str:
+    """Text that no spreadsheet runs as a formula: a leading apostrophe where it would."""
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+
+
+def write_machine_value(value: Value) -> str:
+    """A value for machines: exact decimal with a point, ISO date, empty where missing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return neutralise(value)
+
+
+def write_rows(header: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
+    """Rows as RFC 4180 text."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([write_machine_value(value) for value in row])
+    return buffer.getvalue()
