@@ -30,7 +30,6 @@ from pipelines.returns.forms import ReturnError, check_period, find_return, load
 from pipelines.returns.tables import Asked, Table, ask, build_return, list_food_banks
 
 FORMATS = {
-    "date": "yyyy-mm-dd",
     "month": "yyyy-mm",
     "kg": "#,##0.000",
     "eur": "#,##0.00",

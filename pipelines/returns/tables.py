@@ -20,6 +20,7 @@ from data_contracts.publications import Publication, open_current, open_edition
 from data_contracts.spreadsheets import Value
 from pipelines.returns.forms import Line, ReturnError, check_period, find_return, load_lines
 
+COMMUNE, UNKNOWN = "^[0-9][0-9AB][0-9]{3}$", "unknown"
 ZERO, CENT = Decimal(0), Decimal("0.01")
 SIGNS = {"received": 1, "delivered": 1, "returned": -1, "parcels": 1, "removed": 1}
 # The flows that a measure adds up, and the column of the marts that its categories come from.
@@ -259,34 +260,34 @@ def _read_nutrition(asked: Asked, line: Line) -> Decimal | None:
 def _build_departments(asked: Asked) -> tuple[Table, ...]:
     """Volumes by the département of the commune of the partner (of the household for parcels), and
     registrations of each month of the quarter."""
-    departments = asked.publication.read("mart_communes").select(
-        "commune_code", pl.col("departement_code").alias("departement")
-    )
+    code = pl.col("commune_code")
+    # Two characters of the commune's code, three overseas.
+    length = pl.when(code.str.slice(0, 2).is_in(["97", "98"])).then(3).otherwise(2)
+    department = pl.when(code.str.contains(COMMUNE)).then(code.str.slice(0, length))
 
     def by_department(frame: pl.DataFrame) -> pl.DataFrame:
-        joined = frame.join(departments, on="commune_code", how="left")
-        return joined.with_columns(pl.col("departement").fill_null("unknown"))
+        return frame.with_columns(departement=department.otherwise(pl.lit(UNKNOWN)))
 
     flows = by_department(select_flows(read_flows(asked), "distributed"))
     declared = by_department(asked.read_months("mart_declared_people_monthly"))
     months = [month for month in asked.period.months() if month <= asked.end]
     rows: list[tuple[Value, ...]] = []
-    for code in sorted({*flows["departement"], *declared["departement"]}):
-        own = flows.filter(pl.col("departement") == code)
+    for name in sorted({*flows["departement"], *declared["departement"]}):
+        own = flows.filter(pl.col("departement") == name)
         parcels = own.filter(pl.col("flow") == "parcels")
         people: list[Decimal | None] = []
         for month in months:
             of_month = declared.filter(
-                pl.col("departement") == code,
+                pl.col("departement") == name,
                 pl.col("month") == month,
                 pl.col("partners_reporting") > 0,
             )
             people.append(sum_kg(of_month, "people") if of_month.height else None)
         known = [count for count in people if count is not None]
-        report = declared.filter(pl.col("departement") == code)
+        report = declared.filter(pl.col("departement") == name)
         rows.append(
             (
-                asked.text("inconnu", "unknown") if code == "unknown" else code,
+                asked.text("inconnu", "unknown") if name == UNKNOWN else name,
                 sum_kg(own) - sum_kg(parcels),
                 sum_kg(parcels),
                 sum_kg(own),

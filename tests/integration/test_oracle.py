@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import polars as pl
 import pytest
@@ -13,8 +14,12 @@ from data_contracts.publications import open_current
 from tests.conftest import BuildOnce, DataFolder, start_folder
 from tests.fixtures.histories import DeliveredFile
 from tests.fixtures.worlds import YEARS_OF_THE_SAME_WEEKDAYS, make_variations, make_worlds
+from tests.oracle.accepted import read_banks
 from tests.oracle.comparison import compare
+from tests.oracle.flows import list_lines
 from tests.oracle.indicators import compute_indicators
+from tests.oracle.periods import find_coverage
+from tests.oracle.programmes import group_nutrition, keep_ledgers
 
 TODAY = date(2024, 6, 26)
 WORLDS = 3
@@ -74,6 +79,64 @@ def variations(build_once: BuildOnce) -> DataFolder:
 @pytest.mark.slow
 def test_random_food_banks_are_what_the_oracle_computes(variations: DataFolder) -> None:
     assert check(variations) > 10_000
+
+
+def check_ledgers(folder: DataFolder) -> int:
+    """Compare ledgers of programmes and groups of nutrition; give how many rows agree.
+
+    Each quantity shared out by the mix is rounded to a gram, up or down: n of them are off by about
+    half the square root of n, four times as much is a mistake.
+    """
+    publication = open_current(folder.path / "published")
+    programmes = {
+        (row["food_bank_id"], row["programme"], row["month"]): row
+        for row in publication.read("mart_programmes_monthly").iter_rows(named=True)
+    }
+    nutrition = {
+        (row["food_bank_id"], row["month"], row["nutrition_group"]): row["weight_kg"]
+        for row in publication.read("mart_nutrition_monthly").iter_rows(named=True)
+        if row["weight_kg"]
+    }
+    compared = 0
+    for bank_id, bank in read_banks(folder.path / "accepted").items():
+        coverage = find_coverage(bank, TODAY)
+        if coverage is None:
+            continue
+        lines = list(list_lines(bank))
+        for (programme, month), ledger in keep_ledgers(bank, lines, coverage).items():
+            row = programmes.pop((bank_id, programme, month))
+            where = f"{bank_id} {programme} {month}"
+            assert row["received_kg"] * 1000 == ledger.received, where
+            for name, expected in (
+                ("opening_kg", ledger.opening), ("closing_kg", ledger.closing),
+                ("by_lot_kg", ledger.by_lot), ("beyond_stock_kg", ledger.beyond),
+            ):  # fmt: skip
+                off = Fraction(row[name]) * 1000 - expected
+                assert off**2 <= 4 * (1 + ledger.lines), (where, name)
+            if row["closing_eur"] is not None:
+                assert abs(Fraction(row["closing_eur"]) - ledger.closing_eur) < Fraction(1, 10), (
+                    where
+                )
+            compared += 1
+        for (month, group), weight in group_nutrition(bank, lines, coverage.data_date).items():
+            assert nutrition.pop((bank_id, month, group), 0) * 1000 == weight
+            compared += 1
+    assert (programmes, nutrition) == ({}, {})
+    return compared
+
+
+@pytest.mark.sweep
+def test_ledgers_of_the_demonstration_are_what_the_oracle_computes(
+    demonstration: DataFolder,
+) -> None:
+    assert check_ledgers(demonstration) > 700
+
+
+@pytest.mark.slow
+def test_ledgers_of_random_food_banks_are_what_the_oracle_computes(
+    variations: DataFolder,
+) -> None:
+    assert check_ledgers(variations) > 300
 
 
 @pytest.mark.sweep

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from tests.oracle.accepted import month_of
 from tests.oracle.flows import UNMAPPED, Line
@@ -50,41 +51,58 @@ def _order(line: Line) -> tuple[date, str, int]:
     return line.day, line.row["receipt_id"], line.row["line_no"]
 
 
+class Mixes:
+    """The lots of a food bank and the mixes of its receipts, of each month and the two before."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.lots: dict[tuple[str, str], Line] = {}
+        self._products: dict[tuple[str, date], Mix] = defaultdict(Mix)
+        self._families: dict[tuple[str, date], Mix] = defaultdict(Mix)
+        for line in lines:
+            if line.kind != "received":
+                continue
+            if line.row["lot_id"]:
+                # Of a lot received more than once, the first receipt says where it comes from.
+                lot = (line.product.code, line.row["lot_id"])
+                self.lots[lot] = min(self.lots.get(lot, line), line, key=_order)
+            if line.row["channel"] == "inter_bank":
+                continue
+            for ahead in range(3):
+                month = add_months(month_of(line.day), ahead)
+                self._products[line.product.code, month].add(line)
+                self._families[line.product.family, month].add(line)
+        self._shares = {key: mix.shares() for key, mix in self._products.items()}
+        self._family_shares = {key: mix.shares() for key, mix in self._families.items()}
+
+    def lot_channel(self, product: str, lot: str | None) -> str | None:
+        found = self.lots.get((product, lot or ""))
+        return str(found.row["channel"]) if found else None
+
+    def find(self, product: str, family: str | None, month: date) -> list[tuple[Source, Decimal]]:
+        """The shares of sources; what no catalogue knows is of no family."""
+        found = self._shares.get((product, month), [])
+        return found or ([] if family is None else self._family_shares.get((family, month), []))
+
+    def shares(self, product: str, family: str | None, month: date) -> dict[str, Fraction]:
+        """The shares of channels."""
+        found: dict[str, Fraction] = defaultdict(Fraction)
+        for (channel, _), share in self.find(product, family, month):
+            found[channel] += Fraction(share)
+        return found
+
+
 def trace_origins(lines: list[Line]) -> Iterator[Origin]:
     """The origins of all food distributed; what cannot be traced gives none."""
-    lots: dict[tuple[str, str], Line] = {}
-    by_product: dict[tuple[str, date], Mix] = defaultdict(Mix)
-    by_family: dict[tuple[str, date], Mix] = defaultdict(Mix)
-    for line in lines:
-        if line.kind != "received":
-            continue
-        if line.row["lot_id"]:
-            # Of a lot received more than once, the first receipt says where it comes from.
-            lot = (line.product.code, line.row["lot_id"])
-            lots[lot] = min(lots.get(lot, line), line, key=_order)
-        if line.row["channel"] == "inter_bank":
-            continue
-        for ahead in range(3):
-            month = add_months(month_of(line.day), ahead)
-            by_product[line.product.code, month].add(line)
-            by_family[line.product.family, month].add(line)
+    mixes = Mixes(lines)
     known: dict[tuple[str, str], list[tuple[Source, Decimal]]] = {
-        lot: [((line.row["channel"], line.commune), Decimal(1))] for lot, line in lots.items()
+        lot: [((line.row["channel"], line.commune), Decimal(1))] for lot, line in mixes.lots.items()
     }
-    mixes = {key: mix.shares() for key, mix in by_product.items()}
-    families = {key: mix.shares() for key, mix in by_family.items()}
     for line in lines:
         if line.kind not in ("delivered", "parcels") or not line.product.is_food:
             continue
-        month = month_of(line.day)
-        is_known = line.product.family != UNMAPPED
+        family = None if line.product.family == UNMAPPED else line.product.family
         found = known.get((line.product.code, line.row["lot_id"] or ""), [])
         by_lot = bool(found)
-        found = (
-            found
-            or mixes.get((line.product.code, month), [])
-            # What no catalogue knows is of no family.
-            or (families.get((line.product.family, month), []) if is_known else [])
-        )
+        found = found or mixes.find(line.product.code, family, month_of(line.day))
         for (channel, commune), share in found:
             yield Origin(line.day, channel, commune, line.grams * share, by_lot)
