@@ -197,15 +197,6 @@ def print_returns(as_json: bool) -> None:
     console.print(table)
 
 
-def print_files(paths: Sequence[Path], as_json: bool) -> None:
-    """Print which files or folders were written."""
-    if as_json:
-        print_json([str(path) for path in paths])
-        return
-    for path in paths:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
-
-
 def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
     """Print published values, one row per scope."""
     if as_json:
