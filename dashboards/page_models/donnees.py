@@ -173,32 +173,25 @@ def _build_quality(scope: Scope, deliveries: list[dict[str, Any]]) -> FigureMode
 
 
 def _build_trend(publication: Publication, scope: Scope) -> FigureModel:
-    """Lines held back by the month of which their files speak, the records that have most."""
+    """Lines held back by the month of which their files speak."""
     words = scope.words
     frame = (
         publication.scan("mart_data_quality_daily")
         .filter(pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id)
-        .group_by("record", month=pl.col("quality_date").dt.truncate("1mo"))
+        .group_by(month=pl.col("quality_date").dt.truncate("1mo"))
         .agg(pl.col("rows_quarantined").sum(), pl.col("was_late").sum())
-        .sort("record", "month")
+        .sort("month")
         .collect()
     )
-    held = frame.group_by("record").agg(pl.col("rows_quarantined").sum())
-    records = set(held.filter(pl.col("rows_quarantined") > 0)["record"])
-    values: dict[tuple[str, date], Decimal | None] = {
-        (record, month): Decimal(count)
-        for record, month, count, _ in frame.iter_rows()
-        if record in records
-    }
-    late = int(frame["was_late"].sum())
+    held, late = (int(frame[name].sum()) for name in ("rows_quarantined", "was_late"))
     return build_lines(
         scope,
         "lignes-par-mois",
-        values,
-        lambda record: words.code("record", record),
+        {("all", month): Decimal(count) for month, count, _ in frame.iter_rows()},
+        lambda code: words("lignes-par-mois.series"),
         kind="count",
         key="rows_quarantined",
-        finding={"count": write_number(words, len(records))} if records else {},
+        finding={"count": write_number(words, held)} if held else {},
         notes=(words("lignes-par-mois.note", late=write_number(words, late)),),
     )
 

@@ -7,9 +7,11 @@ is not, and how to cite and reuse the figures.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
@@ -181,8 +183,7 @@ def _build_nutrition(publication: Publication, scope: Scope) -> FigureModel:
             row["weight_kg"] / total if total else None,
             row["reference_share"],
             words.code("reference_limit", row["reference_limit"]),
-            words("reference.read" if row["is_verified"] else "reference.unconfirmed"),
-            row["source"],
+            *_tell_reference(row, words),
         )
         for row in frame.iter_rows(named=True)
         if row["weight_kg"] or row["reference_share"] is not None
@@ -207,6 +208,13 @@ def _build_nutrition(publication: Publication, scope: Scope) -> FigureModel:
         else {},
         notes=(words("equilibre-nutritionnel.note"),),
     )
+
+
+def _tell_reference(row: Mapping[str, Any], words: Words) -> tuple[str, str]:
+    """Whether a reference was read, and where; nothing where the group has none."""
+    if row["reference_share"] is None:
+        return "", ""
+    return words("reference.read" if row["is_verified"] else "reference.unconfirmed"), row["source"]
 
 
 def _build_editions(publication: Publication, scope: Scope) -> FigureModel:

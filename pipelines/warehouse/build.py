@@ -84,7 +84,7 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
 
 
 def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows of every delivered file and record, and until which day they speak.
+    """Rows of every delivered file and record, and of which days they speak.
 
     Nothing here says when a file came: the same files give the same table. `broken_rules`:
     `<column>.<rule>=<rows>`, joined by `|`.
@@ -107,7 +107,7 @@ def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
                 f"{rule}={count}" for rule, count in sorted(outcome["broken_rules"].items())
             ),
             "late_after_days": load_records()[outcome["record"]].late_after_days,
-            "last_date": _read_last_date(outcome),
+            **_read_days(outcome),
         }
         for outcome in outcomes
     ]
@@ -123,14 +123,19 @@ def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
             "rows_replayed": pl.Int64(),
             "broken_rules": pl.String(),
             "late_after_days": pl.Int64(),
+            "first_date": pl.Date(),
             "last_date": pl.Date(),
         },
     )
 
 
-def _read_last_date(outcome: dict[str, Any]) -> date | None:
-    last = json.loads(outcome["profile"]).get("last_date")
-    return date.fromisoformat(last) if last else None
+def _read_days(outcome: dict[str, Any]) -> dict[str, date | None]:
+    """First and last day of the accepted rows; None for records without days."""
+    profile = json.loads(outcome["profile"])
+    return {
+        name: date.fromisoformat(profile[name]) if profile.get(name) else None
+        for name in ("first_date", "last_date")
+    }
 
 
 def make_register_table() -> pl.DataFrame:

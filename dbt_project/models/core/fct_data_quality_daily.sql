@@ -48,6 +48,7 @@ with
             quality_date,
             bool_or(has_days) as has_days,
             max(late_after_days) as late_after_days,
+            min(first_date) as first_date,
             count(*) as deliveries,
             sum(rows_delivered) as rows_delivered,
             sum(rows_accepted) as rows_accepted,
@@ -58,21 +59,26 @@ with
         group by food_bank_id, record, quality_date
     ),
 
+    spoken as (
+        select
+            *,
+            max(quality_date) over (
+                partition by food_bank_id, record
+                order by quality_date
+                rows between unbounded preceding and 1 preceding
+            ) as spoken_until
+        from days
+    ),
+
+    -- days of which no file speaks: from the last day of earlier files to the first of these
     silences as (
         select
             *,
             case
-                when has_days
-                then
-                    date_diff(
-                        'day',
-                        lag(quality_date) over (
-                            partition by food_bank_id, record order by quality_date
-                        ),
-                        quality_date
-                    )
+                when has_days and spoken_until is not null
+                then greatest(date_diff('day', spoken_until, first_date), 0)
             end as days_since_last
-        from days
+        from spoken
     )
 
 select

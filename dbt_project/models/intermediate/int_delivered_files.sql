@@ -10,5 +10,6 @@ select
     rows_quarantined,
     rows_replayed,
     late_after_days,
+    first_date,
     last_date
 from delivered_files

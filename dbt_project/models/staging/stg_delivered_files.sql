@@ -14,5 +14,6 @@ select
     delivered_files.rows_replayed,
     delivered_files.late_after_days,
     -- dates
+    delivered_files.first_date,
     delivered_files.last_date
 from delivered_files

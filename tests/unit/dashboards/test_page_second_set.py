@@ -204,7 +204,7 @@ def test_lines_to_correct_have_their_months(published: Publication, french: Word
     page = build_donnees(published, filters_of(published), french)
     figure = page.figure("lignes-par-mois")
     assert [(row[0], row[2], row[4]) for row in figure.rows] == [
-        ("receipts", MAY, 3), ("receipts", JUNE, 0),
+        ("all", MAY, 3), ("all", JUNE, 0),
     ]  # fmt: skip
     assert figure.notes[0].startswith("2 ")
 
