@@ -951,6 +951,11 @@ def export(
     if is_list or what is None:
         answers.print_returns(as_json)
     elif what == "open-data":
+        if period or food_bank:
+            raise UsageError(
+                "open data are of an edition, of all its food banks and days: --edition"
+                " <territory>-<number>"
+            )
         answers.print_files(export_open_data(settings.published, folder, edition), as_json)
     else:
         paths = export_returns(

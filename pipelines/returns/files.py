@@ -28,6 +28,7 @@ from data_contracts.spreadsheets import (
 from pipelines.returns.consistency import build_consistency
 from pipelines.returns.forms import ReturnError, check_period, find_return, load_lines
 from pipelines.returns.tables import Asked, Table, ask, build_return, list_food_banks
+from pipelines.store import write_atomically
 
 FORMATS = {
     "month": "yyyy-mm",
@@ -71,20 +72,16 @@ def export_return(code: str, asked: Asked, folder: Path) -> list[Path]:
     """Write one return of one food bank; give the files, the workbook first."""
     tables = (*build_return(code, asked), build_consistency(asked))
     about = describe(code, asked)
-    folder.mkdir(parents=True, exist_ok=True)
     stem = f"{code}_{asked.food_bank_id}_{asked.period.code.replace('..', '_')}"
-    workbook = folder / f"{stem}.xlsx"
-    workbook.write_bytes(write_workbook(tables, about, asked))
-    written = [workbook]
-    for table in tables:
-        path = folder / f"{stem}_{table.code}.csv"
-        path.write_text(BYTE_ORDER_MARK + write_table(table), encoding="utf-8", newline="")
-        written.append(path)
-    path = folder / f"{stem}_a-propos.csv"
-    path.write_text(
-        BYTE_ORDER_MARK + write_rows(("name", "value"), about), encoding="utf-8", newline=""
-    )
-    return [*written, path]
+    contents = {f"{stem}.xlsx": write_workbook(tables, about, asked)}
+    texts = {table.code: write_table(table) for table in tables}
+    texts["a-propos"] = write_rows(("name", "value"), about)
+    for name, text in texts.items():
+        contents[f"{stem}_{name}.csv"] = (BYTE_ORDER_MARK + text).encode()
+    for name, content in contents.items():
+        with write_atomically(folder / name) as temporary:
+            temporary.write_bytes(content)
+    return [folder / name for name in contents]
 
 
 def write_table(table: Table) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ def write_package(publication: Publication, folder: Path) -> Path:
     edition = publication.edition
     if edition is None:
         raise ReturnError("open data are of an edition only")
-    target = folder / f"open-data_{edition.territory}-{edition.number}"
+    finished = folder / f"open-data_{edition.territory}-{edition.number}"
+    # Written aside: a folder under its own name is whole, and holds nothing of an earlier writing.
+    target = folder / f".{finished.name}.part"
+    shutil.rmtree(target, ignore_errors=True)
     for name in ("data", "contracts"):
         (target / name).mkdir(parents=True, exist_ok=True)
     resources = []
@@ -79,7 +83,8 @@ def write_package(publication: Publication, folder: Path) -> Path:
         + "\n",
         encoding="utf-8",
     )
-    return target
+    shutil.rmtree(finished, ignore_errors=True)
+    return target.replace(finished)
 
 
 def _write_mart(table: pl.DataFrame, contract: Contract, target: Path) -> list[dict[str, Any]]:

@@ -245,6 +245,7 @@ def test_open_data_need_an_edition_and_returns_a_known_food_bank_and_period(
     refused = {
         ("open-data",): "none was approved",
         ("open-data", "--edition", "242100410-x"): "is no edition",
+        ("open-data", "--period", "2024"): "open data are of an edition",
         ("annual-activity",): "--period 2023",
         ("annual-activity", "--period", "2024-Q1"): "is made for a year",
         ("annual-activity", "--period", "2024", "--food-bank", "autre"): "petite",
