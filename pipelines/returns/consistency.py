@@ -80,8 +80,7 @@ def build_consistency(asked: Asked) -> Table:
     text = asked.text
     return Table(
         CONSISTENCY,
-        text("Où apparaît une tonne dans chaque déclaration",
-             "Where one tonne appears in each return"),
+        text("Où apparaît une tonne", "Where one tonne appears"),
         (
             ("flow", text("Flux", "Flow"), "text"),
             ("code", text("Code", "Code"), "text"),

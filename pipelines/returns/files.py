@@ -128,11 +128,12 @@ def describe(code: str, asked: Asked) -> list[tuple[str, str]]:
     if code == "programme-ledgers":
         about.append(
             (text("Méthode", "Method"),
-             text("L'origine de ce qui sort est celle du lot ; sans lot, la composition des"
-                  " réceptions du mois et des deux précédents, sans dépasser ce qui reste du"
+             text("Début + reçu − sorti − pertes = fin. L'origine de ce qui sort est celle du lot ;"
+                  " sans lot, la composition des réceptions du mois et des deux précédents, sans dépasser ce qui reste du"
                   " programme. Coût : coût moyen pondéré du stock. Le stock commence à zéro à la"
                   " première réception enregistrée. Texte des programmes non lu : à vérifier.",
-                  "What goes out has the origin of its lot; without one, the mix of the receipts of"
+                  "Opening + received − out − losses = closing. What goes out has the origin of its"
+                  " lot; without one, the mix of the receipts of"
                   " the month and the two before, at most what is left of the programme. Cost: the"
                   " weighted mean cost of the stock. The stock begins at zero with the first"
                   " recorded receipt. The texts of the programmes were not read: check them."))

@@ -301,8 +301,7 @@ def _build_departments(asked: Asked) -> tuple[Table, ...]:
     return (
         Table(
             "departements",
-            text("Volumes et inscriptions par département",
-                 "Volumes and registrations by département"),
+            text("Par département", "By département"),
             (
                 ("departement", text("Département", "Département"), "text"),
                 ("partners_kg", text("Livré aux partenaires (kg)", "To partners (kg)"), "kg"),
@@ -373,8 +372,7 @@ def _build_programmes(asked: Asked) -> tuple[Table, ...]:
     }
     ledger_table = Table(
         "registres",
-        text("Registres : début + reçu − sorti − pertes = fin",
-             "Ledgers: opening + received − out − losses = closing"),
+        text("Registres", "Ledgers"),
         (
             ("programme", text("Code", "Code"), "text"),
             ("label", text("Programme", "Programme"), "text"),
@@ -431,7 +429,7 @@ def _build_outlets(asked: Asked) -> Table:
     text = asked.text
     return Table(
         "sorties",
-        text("Sorties par partenaire, et pertes par motif", "Out by partner, and losses by reason"),
+        text("Sorties et pertes", "Out and losses"),
         (
             ("programme", text("Programme", "Programme"), "text"),
             ("outlet_kind", text("Nature", "Kind"), "text"),
