@@ -129,8 +129,8 @@ def describe(code: str, asked: Asked) -> list[tuple[str, str]]:
         about.append(
             (text("Méthode", "Method"),
              text("Début + reçu − sorti − pertes = fin. L'origine de ce qui sort est celle du lot ;"
-                  " sans lot, la composition des réceptions du mois et des deux précédents, sans dépasser ce qui reste du"
-                  " programme. Coût : coût moyen pondéré du stock. Le stock commence à zéro à la"
+                  " sans lot, la composition des réceptions du mois et des deux précédents,"
+                  " sans dépasser ce qui reste du programme. Coût : coût moyen pondéré du stock. Le stock commence à zéro à la"
                   " première réception enregistrée. Texte des programmes non lu : à vérifier.",
                   "Opening + received − out − losses = closing. What goes out has the origin of its"
                   " lot; without one, the mix of the receipts of"
