@@ -130,13 +130,14 @@ def describe(code: str, asked: Asked) -> list[tuple[str, str]]:
             (text("Méthode", "Method"),
              text("Début + reçu − sorti − pertes = fin. L'origine de ce qui sort est celle du lot ;"
                   " sans lot, la composition des réceptions du mois et des deux précédents,"
-                  " sans dépasser ce qui reste du programme. Coût : coût moyen pondéré du stock. Le stock commence à zéro à la"
-                  " première réception enregistrée. Texte des programmes non lu : à vérifier.",
+                  " sans dépasser ce qui reste du programme. Coût : coût moyen pondéré du stock."
+                  " Le stock commence à zéro à la première réception enregistrée. Texte des"
+                  " programmes non lu : à vérifier.",
                   "Opening + received − out − losses = closing. What goes out has the origin of its"
-                  " lot; without one, the mix of the receipts of"
-                  " the month and the two before, at most what is left of the programme. Cost: the"
-                  " weighted mean cost of the stock. The stock begins at zero with the first"
-                  " recorded receipt. The texts of the programmes were not read: check them."))
+                  " lot; without one, the mix of the receipts of the month and the two before, at"
+                  " most what is left of the programme. Cost: the weighted mean cost of the stock."
+                  " The stock begins at zero with the first recorded receipt. The texts of the"
+                  " programmes were not read: check them."))
         )  # fmt: skip
     if code == "quarterly-departments":
         about.append(
