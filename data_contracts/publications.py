@@ -20,6 +20,8 @@ from typing import Any
 
 import polars as pl
 
+from data_contracts.chained_log import read_entries
+
 PUBLICATION_ID = re.compile(r"^[0-9a-f]{16,64}$")
 MART_NAME = re.compile(r"^mart_[a-z_0-9]{1,60}$")
 AUDIENCE = re.compile(
@@ -30,6 +32,10 @@ TERRITORY = re.compile(r"^[0-9]{2,9}$")
 
 class PublicationError(Exception):
     """Published data cannot be opened; the message says what is missing and what to do."""
+
+
+class ForbiddenError(Exception):
+    """The reader may not see what was asked for."""
 
 
 class NoPublicationError(PublicationError):
@@ -82,6 +88,20 @@ class Publication:
         """The folder of publications that this one lies in."""
         return self.folder.parents[len(Path(self.audience).parts)]
 
+    def list_editions(self, territory: str | None = None) -> list[Edition]:
+        """Approved editions that this audience may know of, of one territory or of all.
+
+        A metropole knows its own, a food bank those that it has a part in.
+        """
+        kind, _, name = self.audience.partition("/")
+        return [
+            entry
+            for entry in list_editions(self.published_dir, territory)
+            if kind in ("data_team", "public")
+            or (kind == "metropole" and entry.territory == name)
+            or (kind == "food_banks" and name in entry.food_banks)
+        ]
+
     def marts(self) -> list[str]:
         """Names of the marts that this audience may read, in order."""
         return sorted(path.stem for path in self.folder.glob("mart_*.parquet"))
@@ -127,6 +147,57 @@ class Publication:
         days = [date.fromisoformat(day) for day in self.manifest.get("data_up_to", {}).values()]
         last = pl.lit(max(days, default=edition.end))
         return frame.filter(pl.min_horizontal(end, last) <= edition.end)
+
+
+@dataclass(frozen=True)
+class Door:
+    """The way into a folder of publications for one reader: everything else stays shut.
+
+    `audiences`: the folders that are open, `metropole/*` for that of every territory; besides, the
+    editions of which all food banks are among `food_banks`, as the metropole reads them.
+    """
+
+    published_dir: Path
+    audiences: frozenset[str]
+    food_banks: frozenset[str] = frozenset()
+
+    def open_current(self, audience: str) -> Publication:
+        """As `open_current`; raises ForbiddenError where the audience is not the reader's."""
+        self._check(audience)
+        return open_current(self.published_dir, audience)
+
+    def open_publication(self, publication_id: str, audience: str) -> Publication:
+        """As `open_publication`; raises ForbiddenError where the audience is not the reader's."""
+        self._check(audience)
+        return open_publication(self.published_dir, publication_id, audience)
+
+    def open_edition(self, territory: str, audience: str, number: int | None = None) -> Publication:
+        """As `open_edition`; raises ForbiddenError where the edition is not the reader's."""
+        if not self._has_audience(audience):
+            editions = list_editions(self.published_dir, territory)
+            chosen = [entry for entry in editions if number in (None, entry.number)]
+            if not chosen or not set(chosen[-1].food_banks) <= self.food_banks:
+                raise ForbiddenError(f"edition of {territory}")
+        return open_edition(self.published_dir, territory, audience, number)
+
+    def list_editions(self, territory: str | None = None) -> list[Edition]:
+        """Approved editions that the reader may open, of one territory or of all."""
+        return [
+            entry
+            for entry in list_editions(self.published_dir, territory)
+            if "public" in self.audiences
+            or self._has_audience(f"metropole/{entry.territory}")
+            or set(entry.food_banks) <= self.food_banks
+        ]
+
+    def _check(self, audience: str) -> None:
+        if not self._has_audience(audience):
+            raise ForbiddenError(f"folder {audience}")
+
+    def _has_audience(self, audience: str) -> bool:
+        return audience in self.audiences or (
+            audience.startswith("metropole/") and "metropole/*" in self.audiences
+        )
 
 
 def _end_of_period(columns: list[str]) -> pl.Expr | None:
@@ -257,22 +328,48 @@ def list_editions(published_dir: Path, territory: str | None = None) -> list[Edi
     )
 
 
+def find_log(published_dir: Path, name: str) -> Path:
+    """The file of a log: `publications` or `editions`."""
+    return published_dir / "log" / f"{name}.jsonl"
+
+
 def read_publication_log(published_dir: Path) -> list[dict[str, Any]]:
     """Entries of the log of publications, the oldest first; a line cut short by a crash is none."""
+    # A refusal of the first logs has its time under the name that STATUS.json gives it.
+    return [
+        {"at": entry.get("refused_at"), **entry}
+        for entry in _read_log(published_dir, "publications")
+    ]
+
+
+def read_proposal(published_dir: Path, territory: str) -> dict[str, Any] | None:
+    """The proposal of an edition that waits, with its `approvals`; None where none does."""
+    if not TERRITORY.fullmatch(territory):
+        raise PublicationError(f"{territory!r} is not the code of a territory")
+    proposal: dict[str, Any] | None = None
+    for entry in _read_log(published_dir, "editions"):
+        if entry.get("territory") != territory:
+            continue
+        if entry["event"] == "proposed":
+            proposal = {**entry, "approvals": []}
+        elif entry["event"] == "approved" and proposal and entry["number"] == proposal["number"]:
+            others = [
+                approval
+                for approval in proposal["approvals"]
+                if approval["food_bank_id"] != entry["food_bank_id"]
+            ]
+            names = ("food_bank_id", "by", "comment", "at")
+            proposal["approvals"] = [*others, {name: entry[name] for name in names}]
+        elif entry["event"] == "edition" and proposal and entry["number"] == proposal["number"]:
+            proposal = None
+    return proposal
+
+
+def _read_log(published_dir: Path, name: str) -> list[dict[str, Any]]:
     try:
-        lines = (published_dir / "log" / "publications.jsonl").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    entries = []
-    for line in lines.splitlines(keepends=True):
-        try:
-            entry = json.loads(line)
-            # A refusal of the first logs has its time under the name that STATUS.json gives it.
-            entries.append({"at": entry.get("refused_at"), **entry})
-        except ValueError:
-            if line.endswith("\n"):
-                raise PublicationError("the log of publications was damaged") from None
-    return entries
+        return list(read_entries(find_log(published_dir, name)))
+    except ValueError:
+        raise PublicationError(f"the log of {name} was damaged") from None
 
 
 def _read_editions(published_dir: Path, territory: str) -> Iterator[Edition]:

@@ -17,13 +17,14 @@ from typing import Any
 from data_contracts.disclosure import load_policy
 from data_contracts.periods import parse_period
 from data_contracts.publications import (
-    TERRITORY,
     Edition,
     Publication,
+    PublicationError,
     list_editions,
     open_edition,
     open_publication,
     read_pointer,
+    read_proposal,
 )
 from pipelines.health import describe_closing
 from pipelines.publish.attacker import attack
@@ -158,25 +159,10 @@ def _require_name(by: str) -> None:
 
 def find_proposal(settings: Settings, territory: str) -> dict[str, Any] | None:
     """The proposal of a territory that waits, with its `approvals`; None where none does."""
-    if not TERRITORY.fullmatch(territory):
-        raise EditionError(f"{territory!r} is not the code of a territory")
-    proposal: dict[str, Any] | None = None
-    for entry in read_log(settings, LOG):
-        if entry.get("territory") != territory:
-            continue
-        if entry["event"] == "proposed":
-            proposal = {**entry, "approvals": []}
-        elif entry["event"] == "approved" and proposal and entry["number"] == proposal["number"]:
-            others = [
-                approval
-                for approval in proposal["approvals"]
-                if approval["food_bank_id"] != entry["food_bank_id"]
-            ]
-            names = ("food_bank_id", "by", "comment", "at")
-            proposal["approvals"] = [*others, {name: entry[name] for name in names}]
-        elif entry["event"] == "edition" and proposal and entry["number"] == proposal["number"]:
-            proposal = None
-    return proposal
+    try:
+        return read_proposal(settings.published, territory)
+    except PublicationError as error:
+        raise EditionError(str(error)) from None
 
 
 def propose(

@@ -23,7 +23,7 @@ from dashboards.page_models.page import PageModel, Prose
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import build_lines, build_table
 from data_contracts.loader import load_records
-from data_contracts.publications import Publication, list_editions, read_publication_log
+from data_contracts.publications import Publication, read_publication_log
 
 PAGE = "donnees"
 SHOWN = 30
@@ -314,7 +314,7 @@ def _build_publications(publication: Publication, scope: Scope) -> FigureModel:
 def _build_corrections(publication: Publication, scope: Scope) -> FigureModel:
     """Editions that a later number corrected: what was sent from them is no longer right."""
     words = scope.words
-    editions = list_editions(publication.published_dir)
+    editions = publication.list_editions()
     rows: list[tuple[Cell, ...]] = []
     for edition in editions:
         later = [

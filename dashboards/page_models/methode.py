@@ -26,7 +26,7 @@ from dashboards.page_models.page import PageModel, Prose
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import build_table
 from dashboards.readings import months_of
-from data_contracts.publications import Publication, list_editions
+from data_contracts.publications import Publication
 
 PAGE = "methode"
 AVOIDED = ("local_waste_route", "landfill", "substitution", "flat_full_chain")
@@ -221,7 +221,7 @@ def _build_editions(publication: Publication, scope: Scope) -> FigureModel:
     """Editions of the territory: what was approved, by whom, and what corrects what."""
     words = scope.words
     territory = scope.filters.territory_code
-    editions = list_editions(publication.published_dir, territory) if territory else []
+    editions = publication.list_editions(territory) if territory else []
     rows: list[tuple[Cell, ...]] = [
         (
             f"{edition.territory}-{edition.number}",

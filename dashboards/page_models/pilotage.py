@@ -23,7 +23,7 @@ from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_table
 from dashboards.readings import read_place_names, read_value
 from data_contracts.loader import load_records
-from data_contracts.publications import Publication, list_editions
+from data_contracts.publications import Publication
 
 PAGE = "pilotage"
 SHOWN = 25
@@ -323,7 +323,7 @@ def _find_closing(
     end = today.replace(day=1) - timedelta(days=1)
     covered = [
         edition
-        for edition in list_editions(publication.published_dir)
+        for edition in publication.list_editions()
         if bank_id in edition.food_banks and edition.end >= end
     ]
     if not covered and scope.filters.food_bank.territory_codes:

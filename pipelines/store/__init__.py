@@ -4,6 +4,7 @@ Under every stage. What a delivery means (formats, rules) belongs in `ingest` an
 is an identifier with a state that moves one way, each step one transaction.
 """
 
+from data_contracts.files import sync_folder, write_atomically
 from pipelines.store.deliveries import (
     COUNTED,
     Delivery,
@@ -20,8 +21,6 @@ from pipelines.store.faults import POINTS, reach
 from pipelines.store.files import (
     hash_file,
     remove_parts,
-    sync_folder,
-    write_atomically,
     write_json,
 )
 from pipelines.store.keys import (
