@@ -1,7 +1,7 @@
 """`python -m dashboards --host 127.0.0.1 --port 8501`: what `collecto serve` becomes.
 
-The folder of publications and the login mode come from the environment, which holds no secret.
-How pages are served belongs in `server`.
+The folder of publications and the login mode come from the environment, which holds no secret but
+those of the login. How pages are served belongs in `server`.
 """
 
 from __future__ import annotations

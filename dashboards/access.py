@@ -1,8 +1,8 @@
 """Who reads, which pages and which audience's folder: denied by default.
 
-Here live the roles, the pages of each and the folder that a principal opens. Without login the one
-principal of this machine is set by `COLLECTO_LOCAL_ROLE`. The gate is used by the navigation, and
-again wherever a publication is opened.
+Here live the roles, the pages of each and the folders that a principal may open. Without login the
+one principal of this machine is set by `COLLECTO_LOCAL_ROLE`; who signs in is told by `sign_in.py`.
+The gate is used by the navigation, and again by the door through which folders are opened.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
+
+from data_contracts.publications import Door, ForbiddenError
+
+__all__ = ["ForbiddenError", "Principal", "check_page", "read_local_principal"]
 
 ROLE_VARIABLE = "COLLECTO_LOCAL_ROLE"
 ROLES = ("data_team", "food_bank", "metropole", "public")
@@ -28,16 +33,18 @@ PAGES_OF_ROLE = {
 LOCAL_ROLE = re.compile(r"(data_team|public|food_bank:[a-z0-9][a-z0-9_-]*|metropole:[0-9]{2,9})")
 
 
-class ForbiddenError(Exception):
-    """The principal may not read what was asked for."""
-
-
 @dataclass(frozen=True)
 class Principal:
-    """A reader: role and scope (`scope`: food banks of a director, territories of an official)."""
+    """A reader: role and scope (`scope`: food banks of a director, territories of an official).
+
+    `reader`: as the log of accesses names them; `name`: as they are greeted, empty where nobody
+    signed in.
+    """
 
     role: str
     scope: tuple[str, ...] = ()
+    reader: str = "local"
+    name: str = ""
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -48,6 +55,17 @@ class Principal:
     def reads_editions_only(self) -> bool:
         """Whether only what food banks approved may be read."""
         return self.role in ("metropole", "public")
+
+    def open_door(self, published_dir: Path) -> Door:
+        """The door to the folders of the principal, and to no other."""
+        if self.role == "data_team":
+            return Door(published_dir, frozenset({"data_team", "metropole/*"}))
+        if self.role == "food_bank":
+            own = frozenset(f"food_banks/{name}" for name in self.scope)
+            return Door(published_dir, own, frozenset(self.scope))
+        if self.role == "metropole":
+            return Door(published_dir, frozenset(f"metropole/{code}" for code in self.scope))
+        return Door(published_dir, frozenset({"public"}))
 
     def may_open(self, page: str) -> bool:
         """Whether a page is open to the principal."""

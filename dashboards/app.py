@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from functools import partial
 from html import escape
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import polars as pl
 import streamlit as st
@@ -21,8 +21,9 @@ from dashboards.access import (
     TERRITORY_PAGES,
     ForbiddenError,
     Principal,
-    read_local_principal,
+    check_page,
 )
+from dashboards.access_log import NotLoggedError, log_reading
 from dashboards.blocks import show_html, write_message, write_notice
 from dashboards.figure_models import read_provenance
 from dashboards.filters import (
@@ -32,7 +33,6 @@ from dashboards.filters import (
     label_choice,
     order_choices,
     read_language,
-    resolve_filters,
     write_query,
 )
 from dashboards.language import LANGUAGES, Words, read_words
@@ -43,10 +43,19 @@ from dashboards.published import (
     find_latest_edition,
     is_stale,
     list_edition_territories,
+    name_food_banks,
     open_asked,
     published_dir,
     read_choices,
+    read_filters,
     write_edition_code,
+)
+from dashboards.sign_in import (
+    SignInError,
+    identify_run,
+    needs_sign_in,
+    read_contact,
+    read_sign_in_settings,
 )
 from dashboards.theme import style_sheet
 from dashboards.views.context import Context
@@ -60,6 +69,10 @@ from data_contracts.publications import (
 
 ADDRESS = "address"
 PATH = "path"
+LOGGED = "logged"
+# An open page is looked after so often (oftener where idle time is shorter): what it shows goes
+# when its reader may see it no longer.
+WATCH_SECONDS = 60
 
 
 def run() -> None:
@@ -69,33 +82,66 @@ def run() -> None:
     words = read_words(read_language(parameters))
     st.set_page_config(page_title=words("site.name"), layout="wide")
     show_html(style_sheet())
-    principal = read_local_principal()
+    try:
+        principal = identify_run()
+    except SignInError as error:
+        _show_closed(words, error)
+        return
+    except NotLoggedError:
+        _show_message(words, "unlogged", {})
+        return
+    code = _choose_page(words, principal)
+    try:
+        _run_page(words, parameters, principal, code)
+    except ForbiddenError:
+        _show_forbidden(words, parameters, principal, code)
+    except NotLoggedError:
+        _show_message(words, "unlogged", {}, principal)
+    if needs_sign_in():
+        _watch_sign_in(principal)
+
+
+def _choose_page(words: Words, principal: Principal) -> str:
+    """The page of the address. Every page has its address, also those that are refused."""
+    pages = {
+        code: st.Page(
+            partial(_do_nothing),
+            title=words(f"{code}.title") if principal.may_open(code) else words("site.name"),
+            url_path=code,
+            default=entry.path == "/",
+        )
+        for code, entry in PAGES.items()
+    }
+    chosen = st.navigation(list(pages.values()), position="hidden")
+    return next(code for code, page in pages.items() if page.url_path == chosen.url_path)
+
+
+def _run_page(words: Words, parameters: dict[str, str], principal: Principal, code: str) -> None:
+    """What was opened, and the page over it. Raises ForbiddenError, NotLoggedError."""
+    check_page(principal, code)
     try:
         opened = open_asked(parameters, principal)
         choices = read_choices(opened.source)
-    except ForbiddenError:
-        _show_message(words, "forbidden", {})
-        return
     except NoEditionError:
-        _show_message(words, "no_edition", {})
+        _show_message(words, "no_edition", {}, principal)
         return
     except NoPublicationError:
-        _show_message(words, "no_publication", {})
+        _show_message(words, "no_publication", {}, principal)
         return
     except PublicationError:
         if parameters.get("pub"):
-            _show_message(words, "not_kept", {"pub": parameters["pub"]})
+            _show_message(words, "not_kept", {"pub": parameters["pub"]}, principal)
         else:
-            _show_message(words, "unreadable", {})
+            _show_message(words, "unreadable", {}, principal)
         return
     except (KeyError, pl.exceptions.PolarsError):
         # A publication of another version of the contracts holds other columns.
-        _show_message(words, "other_version", {})
+        _show_message(words, "other_version", {}, principal)
         return
     if not choices.food_banks:
-        _show_message(words, "empty", {})
+        _show_message(words, "empty", {}, principal)
         return
-    filters, ignored = resolve_filters(parameters, choices)
+    filters, ignored = read_filters(parameters, opened, choices)
     st.session_state[ADDRESS] = dict(parameters)
     bank = filters.food_bank
     context = Context(
@@ -104,24 +150,130 @@ def run() -> None:
         words,
         read_provenance(opened.publication, bank.name, bank.data_date),
     )
-    entries = [PAGES[code] for code in principal.pages]
-    pages = [
-        st.Page(
-            partial(_show_page, context, entry.code),
-            title=words(f"{entry.code}.title"),
-            url_path=entry.code,
-            default=entry.path == "/",
-        )
-        for entry in entries
-    ]
-    page = st.navigation(pages, position="hidden")
-    st.set_page_config(page_title=f"{page.title} · {words('site.name')}")
-    path = f"/{page.url_path}" if page.url_path and page.url_path != "essentiel" else "/"
+    _log_view(context, code)
+    path = PAGES[code].path
+    st.set_page_config(page_title=f"{words(f'{code}.title')} · {words('site.name')}")
     _show_masthead(words, filters, path, principal)
     _show_notices(context, ignored)
     _show_filters(context, choices)
-    page.run()
+    _show_page(context, code)
     _show_footer(words, filters, principal)
+
+
+def _do_nothing() -> None:
+    """Pages are run by `_run_page`, once it is known what the reader may see."""
+
+
+def _log_view(context: Context, code: str) -> None:
+    """One entry for what is shown, not for each run of it. Raises NotLoggedError."""
+    publication = context.opened.publication
+    parameters = dict(parse_qsl(write_query(context.filters)))
+    edition = publication.edition and write_edition_code(publication.edition)
+    shown = (code, publication.publication_id, edition, parameters)
+    if st.session_state.get(LOGGED) != shown:
+        log_reading(
+            "view", context.opened.principal, page=code, parameters=parameters,
+            publication=publication,
+        )  # fmt: skip
+        st.session_state[LOGGED] = shown
+
+
+def _watch_sign_in(principal: Principal) -> None:
+    """Clears the screen of who was signed out, was away for too long or lost the role."""
+    idle = read_sign_in_settings().idle_seconds
+    st.fragment(_look_after, run_every=min(WATCH_SECONDS, idle / 2))(principal)
+
+
+def _look_after(principal: Principal) -> None:
+    try:
+        stands = identify_run(is_activity=False) == principal
+    except (SignInError, NotLoggedError):
+        stands = False
+    if not stands:
+        st.rerun()
+
+
+def _show_closed(words: Words, error: SignInError) -> None:
+    """Nobody who may read: why, and the way in or whom to ask."""
+    st.session_state.pop(ADDRESS, None)
+    st.title(words(f"closed.{error.reason}.title"), anchor=False)
+    texts = [words(f"closed.{error.reason}")]
+    if st.query_params.get("sign_in") == "failed" and error.reason == "needed":
+        texts.insert(0, words("closed.failed"))
+    if error.name:
+        texts.insert(0, words("closed.signed_in_as", name=error.name))
+    if error.contact:
+        texts.append(words("closed.contact", contact=error.contact))
+    paragraphs = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    link = (
+        _write_link("/sign-out", words("sign_out"))
+        if error.reason == "no_role"
+        else _write_link(_address_of_sign_in(), words("sign_in"))
+        if error.reason != "rules"
+        else ""
+    )
+    show_html(
+        f'<div class="message" role="alert">{paragraphs}'
+        f'<p class="way-in">{link} {_write_other_language(words)}</p></div>'
+    )
+
+
+def _show_forbidden(
+    words: Words, parameters: dict[str, str], principal: Principal, code: str
+) -> None:
+    """A page or data that are not the reader's: said in their language, with whom to ask."""
+    try:
+        log_reading("refused", principal, page=code, parameters=parameters, reason="forbidden")
+    except NotLoggedError:
+        _show_message(words, "unlogged", {}, principal)
+        return
+    st.session_state.pop(ADDRESS, None)
+    st.title(words("message.forbidden.title"), anchor=False)
+    contact = read_contact()
+    ask = words("closed.contact", contact=contact) if contact else words("message.forbidden.do")
+    lines = [words("message.forbidden"), ask]
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    first = _write_link(f"/?lang={words.language}", words("message.forbidden.back"))
+    show_html(
+        f'<div class="message" role="alert">{paragraphs}'
+        f'<p class="way-in">{first} {_write_other_language(words)}</p></div>'
+        f"{_write_reader(words, principal)}"
+    )
+
+
+def _write_other_language(words: Words) -> str:
+    other = next(language for language in LANGUAGES if language != words.language)
+    path = urlsplit(st.context.url or "").path or "/"
+    query = urlencode({**st.query_params.to_dict(), "lang": other})
+    label = escape(read_words(other)("language.name"))
+    return (
+        f'<a class="language" lang="{other}" hreflang="{other}" href="{escape(path)}?'
+        f'{escape(query)}">{label}</a>'
+    )
+
+
+def _address_of_sign_in() -> str:
+    """The way to the provider, and back to the page that was asked for."""
+    query = {name: value for name, value in st.query_params.to_dict().items() if name != "sign_in"}
+    path = urlsplit(st.context.url or "").path or "/"
+    return f"/sign-in?{urlencode({'to': f'{path}?{urlencode(query)}' if query else path})}"
+
+
+def _write_link(address: str, label: str) -> str:
+    return f'<a href="{escape(address)}" target="_self">{escape(label)}</a>'
+
+
+def _write_reader(words: Words, principal: Principal) -> str:
+    """Who reads and in which role, with the way out; nothing where nobody signs in."""
+    if not needs_sign_in():
+        return ""
+    if not principal.name:
+        link = _write_link(_address_of_sign_in(), words("sign_in"))
+        return f'<p class="reader">{escape(words("role.public"))} · {link}</p>'
+    return (
+        f'<p class="reader">{escape(principal.name)} · {escape(words(f"role.{principal.role}"))}'
+        f" · {_write_link('/sign-out', words('sign_out'))}</p>"
+    )
 
 
 def _show_page(context: Context, code: str) -> None:
@@ -172,7 +324,8 @@ def _show_masthead(words: Words, filters: Filters, path: str, principal: Princip
     show_html(
         '<div class="masthead"><div><p class="wordmark">'
         f"{escape(words('site.name'))}</p>"
-        f'<p class="place">{escape(filters.food_bank.name)}{escape(place)}</p></div>'
+        f'<p class="place">{escape(filters.food_bank.name)}{escape(place)}</p>'
+        f"{_write_reader(words, principal)}</div>"
         f'<a class="language" lang="{other}" hreflang="{other}" href="{path}?{query}">'
         f"{escape(read_words(other)('language.name'))}</a></div>"
         f'<nav class="menu" aria-label="{escape(words("site.menu"))}">'
@@ -275,15 +428,22 @@ def _show_filters(context: Context, choices: Choices) -> None:
             filters.period.code,
             {code: label_choice(words, period) for code, period in periods.items()},
         )
-        if len(choices.food_banks) > 1:
-            names = {bank.food_bank_id: bank.name for bank in choices.food_banks}
-            _select(words, "food_bank", tuple(names), bank_id, names)
         principal = context.opened.principal
-        territories = list_edition_territories() if principal.role == "public" else []
+        names = {bank.food_bank_id: bank.name for bank in choices.food_banks}
+        if principal.role == "food_bank" and context.opened.publication.edition is None:
+            # Each of a director's food banks has a folder of its own.
+            names = name_food_banks(principal)
+        if len(names) > 1:
+            _select(words, "food_bank", tuple(names), bank_id, names)
+        territories = list_edition_territories(principal) if principal.reads_editions_only else []
         if len(territories) > 1 and filters.territory_code:
             labels = {code: choices.territories.get(code, code) for code in territories}
             _select(words, "territory", tuple(territories), filters.territory_code, labels)
-        elif len(filters.food_bank.territory_codes) > 1 and filters.territory_code:
+        elif (
+            not principal.reads_editions_only
+            and len(filters.food_bank.territory_codes) > 1
+            and filters.territory_code
+        ):
             codes = filters.food_bank.territory_codes
             labels = {code: choices.territories.get(code, code) for code in codes}
             _select(words, "territory", codes, filters.territory_code, labels)
@@ -328,7 +488,7 @@ def _show_status(context: Context) -> None:
             link = f'<a href="?{query}">{escape(words("status.to_provisional"))}</a>'
     elif bank.data_date:
         text = words("status.provisional", date=write_date(words, bank.data_date))
-        latest = find_latest_edition(filters.territory_code)
+        latest = find_latest_edition(context.opened.principal, filters.territory_code)
         if latest is not None:
             query = escape(write_query(filters, edition=write_edition_code(latest), pub=None))
             label = words("status.to_edition", number=latest.number)
@@ -356,18 +516,21 @@ def _show_footer(words: Words, filters: Filters, principal: Principal) -> None:
     )
 
 
-def _show_message(words: Words, state: str, values: dict[str, str]) -> None:
+def _show_message(
+    words: Words, state: str, values: dict[str, str], principal: Principal | None = None
+) -> None:
     """A page that has nothing to show but a message and what to do."""
-    if _is_demonstration():
+    if principal is not None and _is_demonstration(principal):
         show_html(_write_demonstration(words))
     st.title(words(f"message.{state}.title"), anchor=False)
-    show_html(write_message(words, state, values))
+    reader = "" if principal is None else _write_reader(words, principal)
+    show_html(write_message(words, state, values) + reader)
 
 
-def _is_demonstration() -> bool:
+def _is_demonstration(principal: Principal) -> bool:
     """Whether the current publication, if there is one, holds a demonstration."""
     try:
-        opened = open_asked({}, read_local_principal())
+        opened = open_asked({}, principal)
         return any(bank.is_demonstration for bank in read_choices(opened.source).food_banks)
     except (PublicationError, ForbiddenError, KeyError, pl.exceptions.PolarsError):
         return False

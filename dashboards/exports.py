@@ -21,12 +21,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from dashboards.access import ForbiddenError, check_page, read_local_principal
+from dashboards.access import ForbiddenError, Principal, check_page
+from dashboards.access_log import ANONYMOUS, NotLoggedError, log_access, log_reading
 from dashboards.figure_models import Column, FigureModel
-from dashboards.filters import Filters, read_language, resolve_filters, write_query
+from dashboards.filters import Filters, read_language, write_query
 from dashboards.language import Words, read_words
 from dashboards.pages import page_of_figure
-from dashboards.published import Opened, open_asked, read_choices, read_page
+from dashboards.published import (
+    Opened,
+    open_asked,
+    published_dir,
+    read_choices,
+    read_filters,
+    read_page,
+)
+from dashboards.sign_in import SignInError, identify_request
 from data_contracts.loader import Column as ContractColumn
 from data_contracts.loader import load_records
 from data_contracts.publications import PublicationError
@@ -38,6 +47,7 @@ from data_contracts.spreadsheets import (
 )
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class NoSuchFigureError(Exception):
@@ -210,7 +220,7 @@ def write_workbook(export: Export) -> bytes:
     return buffer.getvalue()
 
 
-def find_export(parameters: Mapping[str, str], figure_id: str) -> Export:
+def find_export(parameters: Mapping[str, str], figure_id: str, principal: Principal) -> Export:
     """The figure of an address, for the principal who asks.
 
     Raises NoSuchFigureError for an unknown figure or one without rows, PublicationError for a
@@ -219,10 +229,9 @@ def find_export(parameters: Mapping[str, str], figure_id: str) -> Export:
     entry = page_of_figure(figure_id)
     if entry is None:
         raise NoSuchFigureError(figure_id)
-    principal = read_local_principal()
     check_page(principal, entry.code)
     opened = open_asked(parameters, principal)
-    filters, _ = resolve_filters(parameters, read_choices(opened.source))
+    filters, _ = read_filters(parameters, opened, read_choices(opened.source))
     page = read_page(opened, entry.code, filters)
     model = next((found for found in page.exported if found.figure_id == figure_id), None)
     if model is None:
@@ -255,9 +264,8 @@ def _write_sample(column: ContractColumn) -> str:
     return samples.get(column.logical_type, "" if column.pattern else "A1")
 
 
-def write_file(parameters: Mapping[str, str], figure_id: str, extension: str) -> Response:
+def write_file(export: Export, extension: str) -> Response:
     """The answer to an export: the file with its name, never kept by a cache."""
-    export = find_export(parameters, figure_id)
     content: bytes
     if extension == "csv":
         content = (BYTE_ORDER_MARK + write_csv(export)).encode()
@@ -265,37 +273,71 @@ def write_file(parameters: Mapping[str, str], figure_id: str, extension: str) ->
     elif extension == "xlsx":
         content, media_type = write_workbook(export), WORKBOOK
     else:
-        return JSONResponse(export.metadata, headers={"Cache-Control": "no-store"})
+        return JSONResponse(export.metadata, headers=NOT_KEPT)
     return Response(
         content,
         media_type=media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{export.stem}.{extension}"',
-            "Cache-Control": "no-store",
+            **NOT_KEPT,
         },
     )
 
 
-async def answer_export(request: Request) -> Response:
-    """`GET /export/<figure>.<csv|xlsx|metadata.json>`, with the parameters of the page."""
-    figure_id, _, extension = request.path_params["file"].partition(".")
+def give_export(request: Request, file: str) -> Response:
+    """The file of an address, for whom it is; what is given and what is refused is logged.
+
+    401 where nobody signed in (or no longer), 403 where the role does not reach, 404 for what there
+    is not, 503 where it cannot be logged. None of them says more than that.
+    """
+    figure_id, _, extension = file.partition(".")
+    parameters = dict(request.query_params)
+    what: dict[str, Any] = {
+        "parameters": parameters, "figure": figure_id, "file_format": extension,
+    }  # fmt: skip
+    try:
+        principal = identify_request(request)
+    except SignInError as error:
+        reader = error.reader or ANONYMOUS
+        log_access("refused", reader, "", (), reason=error.reason, **what)
+        status = 403 if error.reason == "no_role" else 401
+        return PlainTextResponse("sign in first\n", status_code=status, headers=NOT_KEPT)
     try:
         if extension not in ("csv", "xlsx", "metadata.json"):
             raise NoSuchFigureError(extension)
-        return await run_in_threadpool(write_file, dict(request.query_params), figure_id, extension)
+        export = find_export(parameters, figure_id, principal)
     except ForbiddenError:
-        return PlainTextResponse("forbidden\n", status_code=403)
+        log_reading("refused", principal, reason="forbidden", **what)
+        return PlainTextResponse("forbidden\n", status_code=403, headers=NOT_KEPT)
     except (NoSuchFigureError, PublicationError):
-        return PlainTextResponse("no such export\n", status_code=404)
+        log_reading("refused", principal, reason="not_found", **what)
+        return PlainTextResponse("no such export\n", status_code=404, headers=NOT_KEPT)
+    log_reading(
+        "export", principal, page=export.page, publication=export.opened.publication, **what
+    )
+    return write_file(export, extension)
+
+
+async def answer_export(request: Request) -> Response:
+    """`GET /export/<figure>.<csv|xlsx|metadata.json>`, with the parameters of the page."""
+    try:
+        return await run_in_threadpool(give_export, request, request.path_params["file"])
+    except NotLoggedError:
+        return PlainTextResponse("not now: it cannot be logged\n", status_code=503)
 
 
 async def answer_example(request: Request) -> Response:
     """`GET /export/example/<record>.csv`: what a file of a record looks like."""
     record = request.path_params["record"]
     try:
+        await run_in_threadpool(identify_request, request)
         text = await run_in_threadpool(write_example, record)
+    except SignInError:
+        return PlainTextResponse("sign in first\n", status_code=401, headers=NOT_KEPT)
     except NoSuchFigureError:
         return PlainTextResponse("no such record\n", status_code=404)
+    except NotLoggedError:
+        return PlainTextResponse("not now: it cannot be logged\n", status_code=503)
     return Response(
         (BYTE_ORDER_MARK + text).encode(),
         media_type="text/csv; charset=utf-8; header=present",
@@ -304,9 +346,10 @@ async def answer_example(request: Request) -> Response:
 
 
 async def answer_health(request: Request) -> Response:
-    """`GET /health`: whether there is a publication that can be opened."""
+    """`GET /health`: whether there is a publication that can be opened, and nothing about it."""
     try:
-        opened = await run_in_threadpool(open_asked, {}, read_local_principal())
-    except (PublicationError, ForbiddenError) as error:
-        return JSONResponse({"ok": False, "detail": type(error).__name__}, status_code=503)
-    return JSONResponse({"ok": True, "publication_id": opened.publication.publication_id})
+        door = Principal("data_team").open_door(published_dir())
+        await run_in_threadpool(door.open_current, "data_team")
+    except (PublicationError, OSError):
+        return JSONResponse({"ok": False}, status_code=503, headers=NOT_KEPT)
+    return JSONResponse({"ok": True}, headers=NOT_KEPT)

@@ -1,8 +1,8 @@
 """What stands between the browser and Streamlit: who may ask, in which language, how compressed.
 
-Here live the ASGI middlewares: refusal of foreign hosts and forwarding headers, security headers,
-`<html lang>`, compression of the static scripts. Their order is set in `server.py`; nothing here
-knows a page.
+Here live the ASGI middlewares: refusal of foreign hosts, origins and forwarding headers, security
+headers and cookies, the way back after signing in, `<html lang>`, compression of the static
+scripts. Their order is set in `server.py`; nothing here knows a page.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import asyncio
 import gzip
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,6 +81,16 @@ def host_of(header: str) -> str:
     return header.rsplit(":", 1)[0] if header.count(":") == 1 else header
 
 
+def find_origin(scope: Scope) -> str | None:
+    """The Origin of what may change something or opens a websocket, None where none is named.
+
+    Checked before Streamlit does: that asks a server elsewhere for its own address first.
+    """
+    if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+        return None
+    return Headers(scope=scope).get("origin")
+
+
 class LoopbackOnly:
     """Without login: answers this machine only, and nothing that came through a proxy."""
 
@@ -88,7 +99,7 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses a foreign Host and any forwarding header, for pages and for websockets."""
-        if scope["type"] not in ("http", "websocket") or self._is_local(Headers(scope=scope)):
+        if scope["type"] not in ("http", "websocket") or self._is_local(scope):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -99,10 +110,124 @@ class LoopbackOnly:
             await refusal(scope, receive, send)
 
     @staticmethod
-    def _is_local(headers: Headers) -> bool:
+    def _is_local(scope: Scope) -> bool:
+        headers = Headers(scope=scope)
         if any(name in headers for name in FORWARDING_HEADERS):
             return False
+        origin = find_origin(scope)
+        if origin is not None and not is_loopback(urlsplit(origin).hostname or ""):
+            return False
         return is_loopback(host_of(headers.get("host", "")))
+
+
+class PublicAddress:
+    """With login: answers under the public address only, and keeps cookies on it.
+
+    `/health` answers on this machine's own address too, for what watches over it. Where the public
+    address is https, every cookie is marked so and browsers are told to come by https.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self.app = app
+        self.public_url = public_url
+        self.host = urlsplit(public_url).netloc.lower()
+        self.is_secure = public_url.startswith("https://")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuses a foreign Host or Origin, for pages and for websockets."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if self._is_ours(scope):
+            await self.app(scope, receive, self._secure(send) if self.is_secure else send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            refusal = PlainTextResponse(
+                "refused: not the address of these pages\n", status_code=403
+            )
+            await refusal(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        origin, host = find_origin(scope), Headers(scope=scope).get("host", "").lower()
+        if origin is not None and origin.lower() != self.public_url.lower():
+            return False
+        if host == self.host:
+            return True
+        return scope["path"] == "/health" and is_loopback(host_of(host))
+
+    @staticmethod
+    def _secure(send: Send) -> Send:
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                cookies = headers.getlist("set-cookie")
+                if cookies:
+                    del headers["set-cookie"]
+                for cookie in cookies:
+                    is_marked = "secure" in [p.strip().lower() for p in cookie.split(";")[1:]]
+                    headers.append("set-cookie", cookie if is_marked else f"{cookie}; Secure")
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            await send(message)
+
+        return send_secured
+
+
+class SignInReturn:
+    """After signing in, sends the reader to the address that was asked for before.
+
+    `read_return`: that address; `note_refusal` is told when a sign-in failed, and the page is
+    asked to say so.
+    """
+
+    CALLBACK = "/oauth2callback"
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        user_cookie: str,
+        return_cookie: str,
+        read_return: Callable[[Request], str],
+        note_refusal: Callable[[], None],
+    ) -> None:
+        self.app = app
+        self.user_cookie = user_cookie
+        self.return_cookie = return_cookie
+        self.read_return = read_return
+        self.note_refusal = note_refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Changes where the answer to the provider's redirection leads, nothing else."""
+        if scope["type"] != "http" or scope["path"] != self.CALLBACK:
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        # Without a state it is the way back from the provider's own page after signing out.
+        is_answer = "state" in request.query_params
+
+        async def send_back(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 302 and is_answer:
+                headers = MutableHeaders(scope=message)
+                address = self.read_return(request)
+                if not self._has_signed_in(headers):
+                    await asyncio.to_thread(self.note_refusal)
+                    address += ("&" if "?" in address else "?") + "sign_in=failed"
+                headers["location"] = address
+                headers.append(
+                    "set-cookie",
+                    f"{self.return_cookie}=; Max-Age=0; Path=/; HttpOnly; SameSite=lax",
+                )
+            await send(message)
+
+        await self.app(scope, receive, send_back)
+
+    def _has_signed_in(self, headers: MutableHeaders) -> bool:
+        """Whether the answer sets the cookie of an identity, and does not take it away."""
+        start = f"{self.user_cookie}="
+        return any(
+            cookie.startswith(start) and "max-age=0" not in cookie.lower()
+            for cookie in headers.getlist("set-cookie")
+        )
 
 
 class SecurityHeaders:

@@ -18,19 +18,25 @@ from pathlib import Path
 import polars as pl
 
 from dashboards.access import ForbiddenError, Principal, check_page
-from dashboards.filters import Choices, Filters, FoodBank, Period
+from dashboards.filters import (
+    NO_TERRITORY,
+    Choices,
+    Filters,
+    FoodBank,
+    IgnoredValue,
+    Period,
+    resolve_filters,
+)
 from dashboards.language.words import read_words
 from dashboards.page_models.page import PageModel
 from dashboards.pages import PAGES
 from data_contracts.publications import (
+    Door,
     Edition,
     NoEditionError,
     Publication,
     PublicationError,
-    list_editions,
-    open_current,
-    open_edition,
-    open_publication,
+    find_log,
 )
 
 PUBLISHED_DIR_VARIABLE = "COLLECTO_PUBLISHED_DIR"
@@ -42,10 +48,11 @@ EDITION_CODE = re.compile(r"([0-9]{2,9})-([0-9]{1,4})")
 class Source:
     """What was opened and for whom: the key of every cache.
 
-    `history` changes with the editions and the log, which pages show beside the publication.
+    `door`: what its reader may open; `history` changes with the editions and the log, which pages
+    show beside the publication.
     """
 
-    folder: Path
+    door: Door
     publication_id: str
     audience: str
     territory: str | None = None
@@ -53,11 +60,11 @@ class Source:
     history: str = ""
 
     @classmethod
-    def of(cls, publication: Publication) -> Source:
-        """The key of what was opened."""
+    def of(cls, publication: Publication, door: Door | None = None) -> Source:
+        """The key of what was opened; without a door, one to the same folder and no other."""
         edition = publication.edition
         return cls(
-            publication.published_dir,
+            door or Door(publication.published_dir, frozenset({publication.audience})),
             publication.publication_id,
             publication.audience,
             edition.territory if edition else None,
@@ -68,8 +75,8 @@ class Source:
     def open(self) -> Publication:
         """The publication, or the edition, again."""
         if self.territory is not None:
-            return open_edition(self.folder, self.territory, self.audience, self.number)
-        return open_publication(self.folder, self.publication_id, self.audience)
+            return self.door.open_edition(self.territory, self.audience, self.number)
+        return self.door.open_publication(self.publication_id, self.audience)
 
 
 @dataclass(frozen=True)
@@ -84,13 +91,14 @@ class Opened:
     @property
     def source(self) -> Source:
         """The key under which what is read of it is kept."""
-        return Source.of(self.publication)
+        door = self.principal.open_door(self.publication.published_dir)
+        return Source.of(self.publication, door)
 
 
 def _describe_history(folder: Path) -> str:
     """Names of the editions and the length of the log."""
     names = sorted(str(path.relative_to(folder)) for path in folder.glob("editions/*/*.json"))
-    log = folder / "log" / "publications.jsonl"
+    log = find_log(folder, "publications")
     return "|".join([*names, str(log.stat().st_size if log.exists() else 0)])
 
 
@@ -113,11 +121,12 @@ def open_asked(parameters: Mapping[str, str], principal: Principal) -> Opened:
     if parameters.get("edition") or principal.reads_editions_only:
         return _open_edition(parameters, principal)
     audience = _audience_of(parameters, principal)
-    current = open_current(published_dir(), audience)
+    door = principal.open_door(published_dir())
+    current = door.open_current(audience)
     asked = parameters.get("pub")
     if not asked or asked == current.publication_id:
         return Opened(current, False, principal)
-    return Opened(open_publication(published_dir(), asked, audience), True, principal)
+    return Opened(door.open_publication(asked, audience), True, principal)
 
 
 def _audience_of(parameters: Mapping[str, str], principal: Principal) -> str:
@@ -134,59 +143,82 @@ def _open_edition(parameters: Mapping[str, str], principal: Principal) -> Opened
     found = EDITION_CODE.fullmatch(parameters.get("edition", ""))
     if parameters.get("edition") and not found:
         raise NoEditionError(f"{parameters['edition']!r} is not the code of an edition")
-    editions = list_editions(published_dir())
+    door = principal.open_door(published_dir())
+    editions = door.list_editions()
     if found:
         territory, number = found[1], int(found[2])
     else:
-        wanted = parameters.get("territory") or (principal.scope[0] if principal.scope else "")
-        known = [edition.territory for edition in editions]
-        territory = wanted if wanted in known or principal.scope else _first_territory(editions)
+        territory, number = _choose_territory(parameters.get("territory"), principal, door), 0
         if not territory:
             raise NoEditionError("no edition was approved yet; `collecto editions propose`")
         number = max((e.number for e in editions if e.territory == territory), default=0)
-    if principal.role == "metropole" and territory not in principal.scope:
-        raise ForbiddenError(f"edition of {territory}")
-    if principal.role == "food_bank" and not any(
-        set(edition.food_banks) <= set(principal.scope)
-        for edition in editions
-        if (edition.territory, edition.number) == (territory, number)
-    ):
-        raise ForbiddenError(f"edition of {territory}")
     audience = "public" if principal.role == "public" else f"metropole/{territory}"
-    publication = open_edition(published_dir(), territory, audience, number or None)
+    publication = door.open_edition(territory, audience, number or None)
     later = [e for e in editions if e.territory == territory and e.number > number]
     same = [e for e in later if publication.edition and e.period == publication.edition.period]
     return Opened(publication, bool(later), principal, same[-1] if same else None)
 
 
-def _first_territory(editions: list[Edition]) -> str:
+def _choose_territory(asked: str | None, principal: Principal, door: Door) -> str:
+    """The territory that the address asks for, else the first with an edition; may be none.
+
+    What an official asks for is theirs or refused; the public is shown what there is.
+    """
+    known = list(dict.fromkeys(edition.territory for edition in door.list_editions()))
+    if principal.role != "metropole":
+        return asked if asked and asked in known else _first_territory(door, known)
+    if asked and asked not in (*principal.scope, NO_TERRITORY):
+        raise ForbiddenError(f"edition of {asked}")
+    in_scope = [code for code in principal.scope if code in known] or list(principal.scope)
+    return asked if asked in principal.scope else in_scope[0]
+
+
+def _first_territory(door: Door, territories: list[str]) -> str:
     """The territory of the food bank that stands first, where several have editions."""
     positions: dict[str, int] = {}
-    for edition in editions:
-        banks = open_edition(published_dir(), edition.territory).read("mart_food_banks")
-        positions[edition.territory] = banks["position"].to_list()[0] if banks.height else 10**6
+    for territory in territories:
+        audience = "public" if "public" in door.audiences else f"metropole/{territory}"
+        banks = door.open_edition(territory, audience).read("mart_food_banks")
+        positions[territory] = banks["position"].to_list()[0] if banks.height else 10**6
     return min(positions, key=lambda territory: (positions[territory], territory), default="")
 
 
 def find_first_territory() -> str:
     """The territory with an edition whose food bank stands first; empty where there is none."""
-    return _first_territory(list_editions(published_dir()))
+    public = Principal("public")
+    return _choose_territory(None, public, public.open_door(published_dir()))
 
 
-def list_edition_territories() -> list[str]:
-    """Territories with an edition, for readers of editions only."""
-    return sorted({edition.territory for edition in list_editions(published_dir())})
+def list_edition_territories(principal: Principal) -> list[str]:
+    """Territories with an edition that the principal may open."""
+    door = principal.open_door(published_dir())
+    return sorted({edition.territory for edition in door.list_editions()})
 
 
-def find_latest_edition(territory: str | None) -> Edition | None:
-    """The last edition of a territory, None where there is none (or none can be read)."""
+def find_latest_edition(principal: Principal, territory: str | None) -> Edition | None:
+    """The last edition of a territory that the principal may open, None where there is none (or
+    none can be read)."""
     if territory is None:
         return None
     try:
-        editions = list_editions(published_dir(), territory)
+        editions = principal.open_door(published_dir()).list_editions(territory)
     except PublicationError:
         return None
     return editions[-1] if editions else None
+
+
+def name_food_banks(principal: Principal) -> dict[str, str]:
+    """The food banks of a director by identifier; one that published nothing has no name yet."""
+    door = principal.open_door(published_dir())
+    names = {}
+    for food_bank_id in principal.scope:
+        try:
+            source = Source.of(door.open_current(f"food_banks/{food_bank_id}"), door)
+            banks = _read_choices(source).food_banks
+            names[food_bank_id] = next((bank.name for bank in banks), food_bank_id)
+        except (PublicationError, KeyError, pl.exceptions.PolarsError):
+            names[food_bank_id] = food_bank_id
+    return names
 
 
 def is_stale(publication: Publication, now: datetime | None = None) -> bool:
@@ -197,6 +229,16 @@ def is_stale(publication: Publication, now: datetime | None = None) -> bool:
     if published_at.tzinfo is None:
         published_at = published_at.replace(tzinfo=UTC)
     return (now or datetime.now(UTC)) - published_at > FRESH_FOR
+
+
+def read_filters(
+    parameters: Mapping[str, str], opened: Opened, choices: Choices
+) -> tuple[Filters, tuple[IgnoredValue, ...]]:
+    """What the address asks of what was opened; the territory of an edition is the edition's."""
+    edition = opened.publication.edition
+    if edition is not None:
+        parameters = {**parameters, "territory": edition.territory}
+    return resolve_filters(parameters, choices)
 
 
 def read_choices(source: Source) -> Choices:

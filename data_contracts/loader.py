@@ -73,15 +73,21 @@ def read_yaml(path: Path) -> Any:
     """
     if path.stat().st_size > MAX_YAML_BYTES:
         raise ContractError(f"{path.name}: larger than {MAX_YAML_BYTES} bytes")
+    return parse_yaml(path.read_bytes(), path.name)
+
+
+def parse_yaml(data: bytes, name: str) -> Any:
+    """Read YAML strictly; `name`: what messages call it. Raises ContractError with the line."""
+    if len(data) > MAX_YAML_BYTES:
+        raise ContractError(f"{name}: larger than {MAX_YAML_BYTES} bytes")
     try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ContractError(f"{path.name}, line {line}: {error.problem}") from error
+        raise ContractError(f"{name}, line {line}: {error.problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ContractError(f"{path.name}: not plain YAML in UTF-8: {reason}") from error
+        raise ContractError(f"{name}: not plain YAML in UTF-8: {reason}") from error
 
 
 @dataclass(frozen=True)
@@ -549,7 +555,12 @@ def load_profile(path: Path) -> SourceProfile:
 
 def find_line(path: Path, place: list[Any]) -> int:
     """The line on which a value of a YAML file stands; that of the nearest one above it."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    return find_line_in(path.read_text(encoding="utf-8"), place)
+
+
+def find_line_in(text: str, place: list[Any]) -> int:
+    """As `find_line`, in the text of a file."""
+    node = yaml.compose(text, Loader=_StrictLoader)
     line = 1
     for part in place:
         children: list[tuple[Any, yaml.Node, yaml.Node]] = []

@@ -454,6 +454,25 @@ def print_checks(results: list[dict[str, Any]], as_json: bool) -> None:
         console.print(f"{mark}{result['check']} {result['detail']}".rstrip(), markup=False)
 
 
+def print_accesses(entries: list[dict[str, Any]], as_json: bool) -> None:
+    """Entries of the log of accesses."""
+    if as_json:
+        print_json(entries)
+        return
+    table = Table(box=None)
+    for title in ("when", "reader", "role", "what", "page", "source"):
+        table.add_column(title)
+    for entry in entries:
+        what = " ".join(
+            str(entry[name]) for name in ("event", "figure", "format", "reason") if entry.get(name)
+        )
+        source = str(entry.get("edition") or entry.get("publication_id", "")[:12])
+        cells = (entry["at"], entry.get("reader", ""), entry.get("role", ""), what,
+                 entry.get("page", ""), source)  # fmt: skip
+        table.add_row(*map(str, cells))
+    console.print(table)
+
+
 def print_message(value: Any, text: str, as_json: bool) -> None:
     """Print one sentence, or what it says as JSON."""
     if as_json:

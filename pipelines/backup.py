@@ -27,7 +27,7 @@ from pipelines.store import hash_file, hold_writer_lock, write_atomically, write
 
 FORMAT = 1
 MANIFEST = "backup.json"
-KEPT = ("raw", "staged", "accepted", "published", "inbox", "certificates")
+KEPT = ("raw", "staged", "accepted", "published", "inbox", "certificates", "access_log")
 LAST = "backup.json"
 _BLOCK = 1 << 20
 

@@ -42,6 +42,7 @@ quarantine_app = typer.Typer(
     help="Rows held back, with the rules they broke.", no_args_is_help=True
 )
 contracts_app = typer.Typer(help="Data contracts.", no_args_is_help=True)
+access_app = typer.Typer(help="Who may read, and who read what.", no_args_is_help=True)
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(quarantine_app, name="quarantine")
 publications_app = typer.Typer(
@@ -53,6 +54,7 @@ editions_app = typer.Typer(
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(publications_app, name="publications")
 app.add_typer(editions_app, name="editions")
+app.add_typer(access_app, name="access")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 FoodBanks = Annotated[
@@ -898,7 +900,8 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
 ) -> None:
-    """Serve the dashboards until stopped. They read `published/` only and know no secret."""
+    """Serve the dashboards until stopped. They read `published/` only and know no secret, but
+    those of the login. They write approvals into `inbox/` and accesses into `access_log/`."""
     settings = load_settings()
     environment = {
         name: value
@@ -908,8 +911,12 @@ def serve(
     environment["COLLECTO_PUBLISHED_DIR"] = str(settings.published)
     environment["COLLECTO_AUTH_MODE"] = settings.auth_mode
     environment["COLLECTO_LOCAL_ROLE"] = settings.local_role
+    environment["COLLECTO_INBOX_DIR"] = str(settings.inbox)
+    environment["COLLECTO_ACCESS_LOG_DIR"] = str(settings.access_log)
     if settings.commune_contours:
         environment["COLLECTO_COMMUNE_CONTOURS"] = str(settings.commune_contours.resolve())
+    if settings.auth_mode == "oidc":
+        environment.update(_read_login(settings))
     _replace_process(
         [sys.executable, "-m", "dashboards", "--host", host, "--port", str(port)],
         environment,
@@ -962,6 +969,52 @@ def export(
             settings.published, what, period, folder, food_bank or (), edition, language
         )
         answers.print_files(paths, as_json)
+
+
+def _read_login(settings: Settings) -> dict[str, str]:
+    """The settings of the login that are set, as the dashboards read them."""
+    secrets = {"oidc_client_secret": settings.oidc_client_secret,
+               "cookie_secret": settings.cookie_secret}  # fmt: skip
+    values = {
+        **{name: secret.get_secret_value() for name, secret in secrets.items() if secret},
+        **{
+            name: str(value)
+            for name in ("public_url", "oidc_issuer", "oidc_metadata_url", "oidc_client_id",
+                         "oidc_claim", "idle_minutes")
+            if (value := getattr(settings, name)) is not None
+        },
+    }  # fmt: skip
+    if settings.access_file:
+        values["access_file"] = str(settings.access_file.expanduser().resolve())
+    return {f"COLLECTO_{name.upper()}": value for name, value in values.items()}
+
+
+@access_app.command("list", epilog="Example: collecto access list --month 2024-06 --json")
+def list_accesses(
+    month: Annotated[str | None, typer.Option(help="Only of this month, 2024-06.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only of the person whom the provider calls so.")
+    ] = None,
+    reader: Annotated[str | None, typer.Option(help="Only of this reader of the log.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign-ins, views, exports and refusals, the oldest first."""
+    from pipelines import answers
+    from pipelines.health import list_accesses as find
+
+    answers.print_accesses(find(load_settings(), month, subject, reader), as_json)
+
+
+@access_app.command("check", epilog="Example: collecto access check --json")
+def check_access(as_json: AsJson = False) -> None:
+    """Check the file of roles, and say what each of its entries opens."""
+    from pipelines import answers
+    from pipelines.health import check_access_file
+
+    results = check_access_file(load_settings())
+    answers.print_checks(results, as_json)
+    if not all(result["ok"] for result in results):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: collecto orchestrate --port 3000")

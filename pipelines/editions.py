@@ -432,6 +432,9 @@ def _do_request(settings: Settings, request: dict[str, Any], at: datetime) -> st
         proposal = find_proposal(settings, territory)
         if proposal and request["publication_id"] != proposal["publication_id"]:
             raise EditionError("another publication is proposed by now: look at it again")
+        seen = {name: request[name] for name in ("number", "attempt") if name in request}
+        if proposal and any(proposal[name] != value for name, value in seen.items()):
+            raise EditionError("another proposal waits by now: look at it again")
         proposal = approve(
             settings, territory, str(request["food_bank_id"]), str(request["by"]),
             str(request.get("comment", "")), at,

@@ -13,6 +13,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from data_contracts.access_log import (
+    find_access_breaks,
+    list_segments,
+    name_reader,
+    read_accesses,
+)
+from data_contracts.access_rules import AccessRulesError, load_access_rules
 from data_contracts.loader import (
     Expected,
     SourceProfile,
@@ -248,7 +255,65 @@ def verify(
             for entry in _compare(settings, kind, files, report)
         ),
         *({"check": "log", "ok": False, "detail": text} for text in breaks),
+        *_verify_accesses(settings),
     ]
+
+
+def _verify_accesses(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The log of accesses, where there is one: how long it is, and each entry that was altered."""
+    segments = list_segments(settings.access_log)
+    if not segments:
+        return
+    breaks = find_access_breaks(settings.access_log)
+    for text in breaks:
+        yield _entry("access_log", False, text)
+    if not breaks:
+        yield _entry("access_log", True, f"{len(segments)} months, unbroken")
+
+
+def list_accesses(
+    settings: Settings, month: str | None, subject: str | None, reader: str | None
+) -> list[dict[str, Any]]:
+    """Entries of the log of accesses, of one month, person or reader, or of all.
+
+    Raises SettingsError where a person is asked for and the secret that names readers is not set.
+    """
+    if subject is not None:
+        if settings.cookie_secret is None or settings.oidc_issuer is None:
+            raise SettingsError(
+                "--subject needs COLLECTO_COOKIE_SECRET and COLLECTO_OIDC_ISSUER: the log names"
+                " readers by a keyed hash"
+            )
+        secret = settings.cookie_secret.get_secret_value()
+        reader = name_reader(secret, settings.oidc_issuer, subject)
+    try:
+        return [
+            {name: value for name, value in entry.items() if name not in ("hash", "previous")}
+            for entry in read_accesses(settings.access_log, month)
+            if reader in (None, entry.get("reader"))
+        ]
+    except ValueError:
+        raise SettingsError("the log of accesses was damaged: collecto verify") from None
+
+
+def check_access_file(settings: Settings) -> list[dict[str, Any]]:
+    """What each entry of the file of roles opens, or what is wrong with the file."""
+    if settings.access_file is None:
+        return [_entry("access", False, "COLLECTO_ACCESS_FILE is not set")]
+    try:
+        rules = load_access_rules(settings.access_file.expanduser())
+    except AccessRulesError as error:
+        return [_entry("access", False, str(error))]
+    results = [
+        _entry(
+            f"{entry.claim or entry.subject}",
+            True,
+            " ".join([entry.role, *entry.scope]) + ("" if entry.claim else f" ({entry.issuer})"),
+        )
+        for entry in rules.entries
+    ]
+    public = "is open without signing in" if rules.public else "is closed without signing in"
+    return [*results, _entry("public", True, public)]
 
 
 def _list_published(settings: Settings) -> Iterator[tuple[Path, str]]:
@@ -307,7 +372,16 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
             _check_contracts(settings),
             *_check_deliveries(settings, store),
         ]
-    return [*checks, _check_publication(settings), _check_backup(settings)]
+    return [
+        *checks, _check_publication(settings), _check_backup(settings), *_check_access(settings),
+    ]  # fmt: skip
+
+
+def _check_access(settings: Settings) -> Iterator[dict[str, Any]]:
+    """With login: whether the file of roles can be used; nobody gets in otherwise."""
+    if settings.auth_mode == "oidc":
+        wrong = [result["detail"] for result in check_access_file(settings) if not result["ok"]]
+        yield _entry("access", not wrong, wrong[0] if wrong else "the file of roles can be used")
 
 
 def _entry(check: str, ok: bool, detail: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from data_contracts.access_log import remove_old_segments
 from data_contracts.loader import Contract, SourceProfile, load_profiles, load_records
 from pipelines.ingest.redaction import Redaction, normalise_identity
 from pipelines.ingest.targets import find_targets, known_columns
@@ -177,6 +178,12 @@ def erase_expired(
         _certify(settings, certificate)
         certificates.append(certificate)
     return certificates
+
+
+def forget_accesses(settings: Settings, at: datetime) -> list[str]:
+    """Remove the months of the log of accesses that are older than a year; give their names."""
+    before = f"{at.year - 1:04d}-{at.month:02d}"
+    return remove_old_segments(settings.access_log, before, at)
 
 
 def find_expired(settings: Settings, store: DeliveryStore, today: date) -> dict[str, set[str]]:

@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     dagster_postgres_url: SecretStr | None = None
     auth_mode: Literal["none", "oidc"] = "none"
     local_role: str = "data_team"
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_metadata_url: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_claim: str | None = None
+    cookie_secret: SecretStr | None = None
+    access_file: Path | None = None
+    idle_minutes: float | None = None
     commune_contours: Path | None = None
     target: Literal["duckdb"] = "duckdb"
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
@@ -77,6 +86,10 @@ class Settings(BaseSettings):
     @property
     def inbox(self) -> Path:
         return self.data / "inbox"
+
+    @property
+    def access_log(self) -> Path:
+        return self.data / "access_log"
 
     @property
     def certificates(self) -> Path:

@@ -32,6 +32,7 @@ from dashboards.page_models.page import (
     Sentences,
 )
 from dashboards.published import read_page
+from dashboards.views.approval import show_approvals
 from dashboards.views.context import Context
 
 NOTHING = ""
@@ -47,6 +48,8 @@ def show_page(context: Context, code: str) -> None:
         show_html(write_message(words, "forbidden", {}))
         return
     show_html(f'<p class="lead">{escape(page.lead)}</p>')
+    if code == "pilotage":
+        show_approvals(context)
     for section in page.sections:
         _show_section(context, code, section)
 

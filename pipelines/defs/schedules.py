@@ -4,8 +4,8 @@ retention is applied, where somebody has expired. Reports are written before the
 import dagster as dg
 
 from pipelines.defs.jobs import build_reports, refresh, retention
-from pipelines.privacy import find_expired
-from pipelines.settings import load_settings
+from pipelines.privacy import find_expired, forget_accesses
+from pipelines.settings import load_settings, now
 from pipelines.store import open_store
 
 nightly_refresh = dg.ScheduleDefinition(
@@ -31,10 +31,11 @@ morning_reports = dg.ScheduleDefinition(
     cron_schedule="0 5 1 * *",
     execution_timezone="Europe/Paris",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Erases whom the contracts keep no longer, where there is anybody",
+    description="Erases whom the contracts keep no longer, and accesses older than a year",
 )
 def monthly_retention() -> dg.RunRequest | dg.SkipReason:
     settings = load_settings()
+    forget_accesses(settings, now())
     with open_store(settings) as store:
         expired = find_expired(settings, store, settings.today())
     if not expired:

@@ -11,8 +11,8 @@ from typing import IO
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from data_contracts.files import write_atomically
 from pipelines.settings import Settings, SettingsError
-from pipelines.store.files import write_atomically
 
 # Stands before a pseudonym that leaves in a workbook and comes back: it is kept, not hashed again.
 PSEUDONYM_PREFIX = "pseudonyme:"
