@@ -7,6 +7,7 @@ server around it in `server.py`. `CURRENT` is resolved once a run and kept for t
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -23,7 +24,7 @@ from dashboards.access import (
     Principal,
     check_page,
 )
-from dashboards.access_log import NotLoggedError, log_reading
+from dashboards.access_log import ANONYMOUS, NotLoggedError, log_access, log_reading
 from dashboards.blocks import show_html, write_message, write_notice
 from dashboards.figure_models import read_provenance
 from dashboards.filters import (
@@ -196,6 +197,8 @@ def _look_after(principal: Principal) -> None:
 def _show_closed(words: Words, error: SignInError) -> None:
     """Nobody who may read: why, and the way in or whom to ask."""
     st.session_state.pop(ADDRESS, None)
+    _log_closed(error)
+    _show_wordmark(words)
     st.title(words(f"closed.{error.reason}.title"), anchor=False)
     texts = [words(f"closed.{error.reason}")]
     if st.query_params.get("sign_in") == "failed" and error.reason == "needed":
@@ -208,7 +211,7 @@ def _show_closed(words: Words, error: SignInError) -> None:
     link = (
         _write_link("/sign-out", words("sign_out"))
         if error.reason == "no_role"
-        else _write_link(_address_of_sign_in(), words("sign_in"))
+        else _write_link(_address_of_sign_in(), words("sign_in"), "sign-in")
         if error.reason != "rules"
         else ""
     )
@@ -216,6 +219,14 @@ def _show_closed(words: Words, error: SignInError) -> None:
         f'<div class="message" role="alert">{paragraphs}'
         f'<p class="way-in">{link} {_write_other_language(words)}</p></div>'
     )
+
+
+def _log_closed(error: SignInError) -> None:
+    """One entry for an identity that was turned away; nothing is shown, so it may also fail."""
+    if error.reason in ("refused", "no_role") and st.session_state.get(LOGGED) != error.reason:
+        with suppress(NotLoggedError):
+            log_access("refused", error.reader or ANONYMOUS, "", (), reason=error.reason)
+        st.session_state[LOGGED] = error.reason
 
 
 def _show_forbidden(
@@ -228,6 +239,7 @@ def _show_forbidden(
         _show_message(words, "unlogged", {}, principal)
         return
     st.session_state.pop(ADDRESS, None)
+    _show_wordmark(words, principal)
     st.title(words("message.forbidden.title"), anchor=False)
     contact = read_contact()
     ask = words("closed.contact", contact=contact) if contact else words("message.forbidden.do")
@@ -237,7 +249,15 @@ def _show_forbidden(
     show_html(
         f'<div class="message" role="alert">{paragraphs}'
         f'<p class="way-in">{first} {_write_other_language(words)}</p></div>'
-        f"{_write_reader(words, principal)}"
+    )
+
+
+def _show_wordmark(words: Words, principal: Principal | None = None) -> None:
+    """The name of the site above what is no page, and who reads."""
+    reader = "" if principal is None else _write_reader(words, principal)
+    show_html(
+        f'<div class="masthead"><div><p class="wordmark">{escape(words("site.name"))}</p>'
+        f"{reader}</div></div>"
     )
 
 
@@ -259,8 +279,9 @@ def _address_of_sign_in() -> str:
     return f"/sign-in?{urlencode({'to': f'{path}?{urlencode(query)}' if query else path})}"
 
 
-def _write_link(address: str, label: str) -> str:
-    return f'<a href="{escape(address)}" target="_self">{escape(label)}</a>'
+def _write_link(address: str, label: str, kind: str = "") -> str:
+    name = f' class="{kind}"' if kind else ""
+    return f'<a{name} href="{escape(address)}" target="_self">{escape(label)}</a>'
 
 
 def _write_reader(words: Words, principal: Principal) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,12 +148,20 @@ def _read_cards(
 ) -> tuple[Period | None, tuple[Kpi, ...]]:
     """The figures of the proposed publication, for the latest period that ends by its day."""
     door = opened.principal.open_door(opened.publication.published_dir)
+    audience = f"food_banks/{filters.food_bank.food_bank_id}"
     try:
-        publication = door.open_publication(publication_id, opened.publication.audience)
-        choices = read_choices(Source.of(publication, door))
-        periods = choices.periods[filters.food_bank.food_bank_id]
+        source = Source.of(door.open_publication(publication_id, audience), door)
+        return _read_cards_once(source, replace(filters, options=()), words, end)
     except (PublicationError, KeyError):
         return None, ()
+
+
+@lru_cache(maxsize=64)
+def _read_cards_once(
+    source: Source, filters: Filters, words: Words, end: date
+) -> tuple[Period | None, tuple[Kpi, ...]]:
+    publication = source.open()
+    periods = read_choices(source).periods[filters.food_bank.food_bank_id]
     within = [period for period in periods if period.end <= end]
     order = ("year_to_date", "month")
     candidates = [period for period in within if period.kind in order and period.end == end]

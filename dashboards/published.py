@@ -255,7 +255,7 @@ def read_page(opened: Opened, page: str, filters: Filters) -> PageModel:
     return _read_page(opened.source, page, filters)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _read_choices(source: Source) -> Choices:
     publication = source.open()
     food_banks = tuple(

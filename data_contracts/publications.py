@@ -374,25 +374,31 @@ def _read_log(published_dir: Path, name: str) -> list[dict[str, Any]]:
 
 def _read_editions(published_dir: Path, territory: str) -> Iterator[Edition]:
     for path in (published_dir / "editions").glob(f"{territory}/*.json"):
-        if not path.stem.isdigit():
-            continue
-        entry = _read_json(path.read_bytes(), path)
-        try:
-            yield Edition(
-                territory=entry["territory"],
-                number=int(entry["number"]),
-                period=entry["period"],
-                end=date.fromisoformat(entry["end"]),
-                food_banks=tuple(entry["food_banks"]),
-                publication_id=entry["publication_id"],
-                manifest_sha256=entry["manifest_sha256"],
-                approvals=tuple(entry["approvals"]),
-                published_at=datetime.fromisoformat(entry["published_at"]),
-                reason=entry.get("reason"),
-                replaces=entry.get("replaces"),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PublicationError(f"{path} was damaged: {error}; restore it") from error
+        if path.stem.isdigit():
+            status = path.stat()
+            yield _read_edition(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _read_edition(path: Path, inode: int, modified: int, size: int) -> Edition:
+    """An edition, once for the file as it stands."""
+    entry = _read_json(path.read_bytes(), path)
+    try:
+        return Edition(
+            territory=entry["territory"],
+            number=int(entry["number"]),
+            period=entry["period"],
+            end=date.fromisoformat(entry["end"]),
+            food_banks=tuple(entry["food_banks"]),
+            publication_id=entry["publication_id"],
+            manifest_sha256=entry["manifest_sha256"],
+            approvals=tuple(entry["approvals"]),
+            published_at=datetime.fromisoformat(entry["published_at"]),
+            reason=entry.get("reason"),
+            replaces=entry.get("replaces"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PublicationError(f"{path} was damaged: {error}; restore it") from error
 
 
 def _open(
