@@ -95,3 +95,12 @@ def test_starting_the_command_line_does_not_import_heavy_packages() -> None:
         [sys.executable, "-c", script], cwd=PROJECT_DIR, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_pages_open_published_data_through_the_readers_door_only() -> None:
+    """What is imported from `data_contracts.publications` by name opens no folder for anybody."""
+    ways_around = {"open_current", "open_publication", "open_edition", "list_editions"}
+    for path in (PROJECT_DIR / "dashboards").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "data_contracts.publications":
+                assert ways_around.isdisjoint(alias.name for alias in node.names), path.name

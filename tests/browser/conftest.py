@@ -73,12 +73,12 @@ def serve_published() -> Iterator[ServePublished]:
     def serve(folder: Path) -> str:
         key = (folder, os.environ.get(ROLE_VARIABLE, ""))
         if key not in addresses:
-            port = _free_port()
+            port = find_free_port()
             root = Path(__file__).parents[2]
             command = [sys.executable, "-c", SCRIPT, str(folder), str(port)]
             processes.append(subprocess.Popen(command, cwd=root))
             addresses[key] = f"http://127.0.0.1:{port}"
-            _wait_until_ready(addresses[key], processes[-1])
+            wait_until_ready(f"{addresses[key]}/_stcore/health", processes[-1])
         return addresses[key]
 
     yield serve
@@ -164,20 +164,22 @@ def _is_known_probe(location: dict[str, object]) -> bool:
     return address.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a server answers. Raises RuntimeError where it stops, or does not."""
     limit = time.monotonic() + STARTS_WITHIN_SECONDS
     while time.monotonic() < limit:
         if process.poll() is not None:
             raise RuntimeError(f"the server stopped with status {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+            with urllib.request.urlopen(address, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)

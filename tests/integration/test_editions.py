@@ -12,8 +12,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dashboards.access import Principal
+from dashboards.approvals import INBOX_VARIABLE, Approval, read_approvals, send_approval
+from dashboards.language import read_words
+from dashboards.published import PUBLISHED_DIR_VARIABLE, open_asked, read_choices, read_filters
 from data_contracts.disclosure import load_policy
 from data_contracts.publications import (
+    ForbiddenError,
     NoEditionError,
     PublicationError,
     list_editions,
@@ -193,7 +198,39 @@ def test_each_audience_has_its_own_manifest_and_nobody_elses_rows(petite: DataFo
 # editions
 
 
-def test_an_edition_from_closing_to_correction(petite: DataFolder) -> None:
+def approve_on_page(petite: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the form of Pilotage does, for the director and for others."""
+    monkeypatch.setenv(PUBLISHED_DIR_VARIABLE, str(petite.path / "published"))
+    monkeypatch.setenv(INBOX_VARIABLE, str(petite.path / "inbox"))
+    words = read_words("fr")
+
+    def see(principal: Principal) -> tuple[Approval, ...]:
+        opened = open_asked({}, principal)
+        filters, _ = read_filters({}, opened, read_choices(opened.source))
+        return read_approvals(opened, filters, words)
+
+    director = Principal("food_bank", ("petite",), "reader", "Camille Direction")
+    approval = see(director)[0]
+    assert (approval.state, approval.number, approval.replaces) == ("asked", 2, 1)
+    assert approval.reason == "un bon oublié"
+    # 105 kg until 4 June, of which 40 kg in June
+    assert approval.cards[0].value.startswith("0,1") and approval.cards[0].unit == "t"
+    assert see(Principal("data_team")) == ()
+    for other in (Principal("data_team"), Principal("food_bank", ("x",)),
+                  Principal("metropole", (TERRITORY,))):  # fmt: skip
+        with pytest.raises(ForbiddenError):
+            send_approval(other, approval, "Essai", "")
+    for by, comment in (("", ""), ("Essai", "x" * 3000)):
+        with pytest.raises(ValueError, match=r"by|comment"):
+            send_approval(Principal("food_bank", ("petite",)), approval, by, comment)
+    send_approval(director, approval, "another name", "corrigé")
+    send_approval(director, approval, "another name", "corrigé")
+    assert see(director)[0].state == "waiting"
+
+
+def test_an_edition_from_closing_to_correction(
+    petite: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     published = petite.path / "published"
     with pytest.raises(NoEditionError, match="editions propose"):
         open_edition(published, TERRITORY)
@@ -249,12 +286,20 @@ def test_an_edition_from_closing_to_correction(petite: DataFolder) -> None:
                "by": "Essai", "comment": "corrigé"}  # fmt: skip
     (inbox / "1.json").write_text(json.dumps({**request, "publication_id": first}))
     (inbox / "2.json").write_text("{")
-    (inbox / "3.json").write_text(json.dumps({**request, "publication_id": current(petite)}))
+    (inbox / "3.json").write_text(json.dumps(
+        {**request, "publication_id": current(petite), "number": 2, "attempt": 2}))  # fmt: skip
+    approve_on_page(petite, monkeypatch)
     answers = petite.collecto("refresh", "--json").json["inbox"]
-    assert len(answers) == 3 and answers[2] == f"edition 2 of {TERRITORY} published"
-    assert {path.name for path in (inbox / "refused").glob("*.json")} == {"1.json", "2.json"}
+    assert len(answers) == 4 and answers[3] == f"edition 2 of {TERRITORY} published"
+    assert {path.name for path in (inbox / "refused").glob("*.json")} == {
+        "1.json", "2.json", "3.json",
+    }  # fmt: skip
+    assert "another proposal" in (inbox / "refused" / "3.json.reason.txt").read_text()
     assert "another publication" in (inbox / "refused" / "1.json.reason.txt").read_text()
-    assert {path.name for path in (inbox / "done").iterdir()} == {"3.json"}
+    assert {path.name for path in (inbox / "done").iterdir()} == {
+        f"approve-{TERRITORY}-2-1-petite.json"
+    }
+    assert list_editions(published, TERRITORY)[1].approvals[0]["by"] == "Camille Direction"
 
     rows = petite.collecto("editions", "list", "--json").json
     assert [(row["id"], row["state"], row["reason"]) for row in rows] == [

@@ -8,9 +8,11 @@ from decimal import Decimal
 
 import pytest
 
+from data_contracts.access_log import append_access, name_reader
 from pipelines import answers, cli
 from pipelines.answers import describe_deliveries, describe_quarantine, print_json
 from pipelines.runs import RefreshSummary
+from pipelines.settings import now
 from pipelines.store import DeliveryStore, QuarantinedRow, RecordOutcome
 from tests.conftest import DataFolder
 from tests.fixtures.deliveries import add_parsed
@@ -261,5 +263,51 @@ def test_the_dashboards_are_started_without_any_secret(
         answer = folder.collecto("serve", COLLECTO_PSEUDONYM_KEY=key)
         assert answer.status == 0, answer.err
         given = {name for name in started[-1] if name.startswith(("COLLECTO_", "DAGSTER_"))}
-        assert given == {"COLLECTO_PUBLISHED_DIR", "COLLECTO_AUTH_MODE", "COLLECTO_LOCAL_ROLE"}
+        assert given == {
+            "COLLECTO_PUBLISHED_DIR", "COLLECTO_AUTH_MODE", "COLLECTO_LOCAL_ROLE",
+            "COLLECTO_INBOX_DIR", "COLLECTO_ACCESS_LOG_DIR",
+        }  # fmt: skip
         assert not any("secret of more" in value for value in started[-1].values())
+    # with login: those of the login, and no other
+    login = {
+        "COLLECTO_AUTH_MODE": "oidc", "COLLECTO_COOKIE_SECRET": "c" * 40,
+        "COLLECTO_OIDC_CLIENT_SECRET": "s" * 20, "COLLECTO_OIDC_CLIENT_ID": "observatory",
+        "COLLECTO_OIDC_ISSUER": "https://login.example.org", "COLLECTO_IDLE_MINUTES": "7.5",
+        "COLLECTO_PUBLIC_URL": "https://o.example.org", "COLLECTO_ACCESS_FILE": "/etc/a.yaml",
+    }  # fmt: skip
+    secret = "a secret of more than thirty-two characters"
+    assert folder.collecto("serve", COLLECTO_PSEUDONYM_KEY=secret, **login).status == 0
+    assert {name: started[-1][name] for name in login} == login
+    assert not any("secret of more" in value for value in started[-1].values())
+
+
+def test_roles_are_checked_and_accesses_listed(folder: DataFolder) -> None:
+    rules = folder.path / "access.yaml"
+    rules.write_text("contact: Data office\naccess:\n  - {role: data_team, claim: data}\n")
+    environment = {"COLLECTO_ACCESS_FILE": str(rules), "COLLECTO_AUTH_MODE": "oidc"}
+    checked = folder.collecto("access", "check", "--json", **environment)
+    assert (checked.status, checked.json[0]["detail"]) == (0, "data_team")
+    rules.write_text("contact: Data office\naccess:\n  - {role: king, claim: data}\n")
+    wrong = folder.collecto("access", "check", "--json", **environment)
+    assert wrong.status == 1 and "access.yaml, line 3" in wrong.json[0]["detail"]
+    doctor = folder.collecto("doctor", "--json", **environment).json
+    assert next(entry for entry in doctor if entry["check"] == "access")["ok"] is False
+
+    log, secret = folder.path / "access_log", "c" * 40
+    for subject in ("1", "2"):
+        reader = name_reader(secret, "https://login.example.org", subject)
+        append_access(log, {"event": "view", "reader": reader, "page": "[bold]"}, now())
+    who = {"COLLECTO_COOKIE_SECRET": secret, "COLLECTO_OIDC_ISSUER": "https://login.example.org"}
+    answer = folder.collecto("access", "list", "--subject", "2", "--json", **who)
+    assert [entry["reader"] for entry in answer.json] == [reader]
+    assert folder.collecto("access", "list", "--subject", "2").status == 2
+    assert "[bold]" in folder.collecto("access", "list").out
+    verified = folder.collecto("verify", "--json").json
+    assert next(entry for entry in verified if entry["check"] == "access_log")["ok"] is True
+    path = next(log.glob("*.jsonl"))
+    path.write_text(path.read_text().replace('"view"', '"none"', 1))
+    altered = folder.collecto("verify", "--json")
+    assert altered.status == 1
+    assert "line 1" in next(
+        entry for entry in altered.json if entry["check"] == "access_log"
+    )["detail"]  # fmt: skip
