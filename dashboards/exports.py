@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import xlsxwriter
@@ -38,7 +39,7 @@ from dashboards.published import (
 from dashboards.sign_in import SignInError, identify_request
 from data_contracts.loader import Column as ContractColumn
 from data_contracts.loader import load_records
-from data_contracts.publications import PublicationError
+from data_contracts.publications import Publication, PublicationError
 from data_contracts.spreadsheets import (
     BYTE_ORDER_MARK,
     LICENCE,
@@ -284,16 +285,39 @@ def write_file(export: Export, extension: str) -> Response:
     )
 
 
+@dataclass(frozen=True)
+class Given:
+    """A file that was asked for: where it is from, and what writes the answer once it is logged."""
+
+    page: str
+    publication: Publication
+    write: Callable[[], Response]
+
+
 def give_export(request: Request, file: str) -> Response:
-    """The file of an address, for whom it is; what is given and what is refused is logged.
+    """The file of a figure's address, for whom it is."""
+    figure_id, _, extension = file.partition(".")
+
+    def find(principal: Principal) -> Given:
+        if extension not in ("csv", "xlsx", "metadata.json"):
+            raise NoSuchFigureError(extension)
+        export = find_export(dict(request.query_params), figure_id, principal)
+        write = partial(write_file, export, extension)
+        return Given(export.page, export.opened.publication, write)
+
+    return give(request, figure_id, extension, find)
+
+
+def give(
+    request: Request, name: str, extension: str, find: Callable[[Principal], Given]
+) -> Response:
+    """The file that `find` finds for whom asks; what is given and what is refused is logged.
 
     401 where nobody signed in (or no longer), 403 where the role does not reach, 404 for what there
     is not, 503 where it cannot be logged. None of them says more than that.
     """
-    figure_id, _, extension = file.partition(".")
-    parameters = dict(request.query_params)
     what: dict[str, Any] = {
-        "parameters": parameters, "figure": figure_id, "file_format": extension,
+        "parameters": dict(request.query_params), "figure": name, "file_format": extension,
     }  # fmt: skip
     try:
         principal = identify_request(request)
@@ -303,19 +327,15 @@ def give_export(request: Request, file: str) -> Response:
         status = 403 if error.reason == "no_role" else 401
         return PlainTextResponse("sign in first\n", status_code=status, headers=NOT_KEPT)
     try:
-        if extension not in ("csv", "xlsx", "metadata.json"):
-            raise NoSuchFigureError(extension)
-        export = find_export(parameters, figure_id, principal)
+        given = find(principal)
     except ForbiddenError:
         log_reading("refused", principal, reason="forbidden", **what)
         return PlainTextResponse("forbidden\n", status_code=403, headers=NOT_KEPT)
     except (NoSuchFigureError, PublicationError):
         log_reading("refused", principal, reason="not_found", **what)
         return PlainTextResponse("no such export\n", status_code=404, headers=NOT_KEPT)
-    log_reading(
-        "export", principal, page=export.page, publication=export.opened.publication, **what
-    )
-    return write_file(export, extension)
+    log_reading("export", principal, page=given.page, publication=given.publication, **what)
+    return given.write()
 
 
 async def answer_export(request: Request) -> Response:

@@ -183,6 +183,13 @@ def _first_territory(door: Door, territories: list[str]) -> str:
     return min(positions, key=lambda territory: (positions[territory], territory), default="")
 
 
+def find_first_food_bank() -> str:
+    """The food bank of the current publication that stands first."""
+    door = Principal("data_team").open_door(published_dir())
+    banks = door.open_current("data_team").read("mart_food_banks").sort("position", "food_bank_id")
+    return str(banks["food_bank_id"].to_list()[0])
+
+
 def find_first_territory() -> str:
     """The territory with an edition whose food bank stands first; empty where there is none."""
     public = Principal("public")

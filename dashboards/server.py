@@ -33,6 +33,7 @@ from dashboards.middlewares import (
     is_loopback,
 )
 from dashboards.published import PUBLISHED_DIR_VARIABLE
+from dashboards.reports.downloads import answer_report
 from dashboards.sign_in import (
     AUTH_MODE_VARIABLE,
     RETURN_COOKIE,
@@ -89,6 +90,7 @@ def create_app(published_dir: Path, auth_mode: str) -> st.App:
         routes=[
             *routes,
             Route("/export/example/{record}.csv", answer_example, methods=["GET"]),
+            Route("/export/report/{file}", answer_report, methods=["GET"]),
             Route("/export/{file}", answer_export, methods=["GET"]),
             Route("/health", answer_health, methods=["GET"]),
         ],

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.figure_models import FigureModel
+from dashboards.filters import Filters, write_query
 from dashboards.kpis import Kpi
+from dashboards.language.words import Words
 from dashboards.page_models.quotes import Quote
 
 # The figure that a parameter of the address opens on its page.
@@ -64,6 +66,23 @@ class Prose:
     title: str
     paragraphs: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
+
+
+def link_reports(words: Words, filters: Filters, *kinds: str) -> Prose:
+    """Reports that a page leads to, each as PDF and as workbook, with the state of the page."""
+    query = write_query(filters)
+    return Prose(
+        "imprimer",
+        words("reports.title"),
+        links=tuple(
+            (
+                words("reports.link", report=words(f"report.{kind}.title"), format=extension),
+                f"/export/report/{kind}.{extension.lower()}?{query}",
+            )
+            for kind in kinds
+            for extension in ("PDF", "XLSX")
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,35 @@ def seek(kind: str, code: str, food_banks: Sequence[str]) -> Sought:
     }[kind]
 
 
+def find_sought(publication: Publication, food_bank_id: str, text: str) -> Sought | None:
+    """The lot, product or donor whose code, or whole name, a text is; None for anything else."""
+    wanted = text.strip().casefold()
+    if not wanted:
+        return None
+
+    def read(mart: str, code: str, label: str, *conditions: pl.Expr) -> dict[str, str]:
+        rows = (
+            publication.scan(mart)
+            .filter(pl.col("food_bank_id") == food_bank_id, *conditions)
+            .select(code, pl.col(label).alias("label"))
+            .unique()
+            .collect()
+        )
+        return dict(rows.iter_rows())
+
+    is_donor = pl.col("place_kind") == "supplier"
+    known = (
+        ("lot", read("mart_lots", "lot_id", "lot_id")),
+        ("product", read("mart_products", "product_code", "label")),
+        ("supplier", read("mart_places", "place_id", "name", is_donor)),
+    )
+    for kind, labels in known:
+        for code, label in sorted(labels.items()):
+            if wanted in (code.casefold(), (label or "").casefold()):
+                return seek(kind, code, (food_bank_id,))
+    return None
+
+
 @dataclass(frozen=True)
 class RecallRow:
     """One place of recalled food. `certainty`: `certain` by its lot, else `possible`.

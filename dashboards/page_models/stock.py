@@ -16,8 +16,8 @@ from dashboards.filters import Filters
 from dashboards.kpis import Scope, build_kpi
 from dashboards.language.formats import write_day, write_number
 from dashboards.language.words import Words
-from dashboards.page_models.page import Cards, Choice, PageModel, Section
-from dashboards.page_models.recall import RecallError, follow_recall, seek
+from dashboards.page_models.page import Cards, Choice, PageModel, Section, link_reports
+from dashboards.page_models.recall import RecallError, find_sought, follow_recall
 from dashboards.page_models.recall_figures import build_recall_lines, build_recall_sums
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_absent, build_lines, build_table
@@ -71,7 +71,7 @@ def build_stock(publication: Publication, filters: Filters, words: Words) -> Pag
             if "offers" in scope.supplied
             else build_absent(scope, "disponibilite", "offers"),
             *_search_lots(scope, lots, names, products),
-            *_follow(publication, scope, lots, names, products),
+            *_follow(publication, scope, names),
         ),
     )
 
@@ -310,34 +310,23 @@ def _build_ages(publication: Publication, scope: Scope) -> FigureModel:
 
 
 def _follow(
-    publication: Publication,
-    scope: Scope,
-    lots: pl.DataFrame,
-    names: dict[tuple[str, str], str],
-    products: dict[str, str],
+    publication: Publication, scope: Scope, names: dict[tuple[str, str], str]
 ) -> tuple[Section, ...]:
     """Where food of the lot, product or donor is whose code, or whole name, was typed."""
-    asked = (scope.filters.option("lot") or "").strip().casefold()
-    if not asked:
+    words, asked = scope.words, scope.filters.option("lot") or ""
+    sought = find_sought(publication, scope.filters.food_bank.food_bank_id, asked)
+    if sought is None:
         return ()
-    bank_id = scope.filters.food_bank.food_bank_id
-    donors = {code: name for (kind, code), name in names.items() if kind == "supplier"}
-    known = (
-        ("lot", {lot: lot for lot in lots["lot_id"].unique().to_list()}),
-        ("product", products),
-        ("supplier", donors),
+    try:
+        rows = follow_recall(publication, sought)
+    except RecallError:
+        return ()
+    sites = {site: name for (of, site), name in names.items() if of == "site"}
+    return (
+        build_recall_sums(scope, rows),
+        build_recall_lines(scope, rows, sites),
+        link_reports(words, scope.filters, "recall-proof"),
     )
-    for kind, labels in known:
-        for code, label in sorted(labels.items()):
-            if asked in (code.casefold(), label.casefold()):
-                sought = seek(kind, code, (bank_id,))
-                try:
-                    rows = follow_recall(publication, sought)
-                except RecallError:
-                    return ()
-                sites = {site: name for (of, site), name in names.items() if of == "site"}
-                return (build_recall_sums(scope, rows), build_recall_lines(scope, rows, sites))
-    return ()
 
 
 def _search_lots(

@@ -17,9 +17,9 @@ from dashboards.filters import Choices, Filters, resolve_filters
 from dashboards.language.words import LANGUAGES, read_words
 from dashboards.published import (
     Opened,
+    find_first_food_bank,
     find_first_territory,
     open_asked,
-    published_dir,
     read_choices,
 )
 from dashboards.reports.activity import build_activity
@@ -32,7 +32,7 @@ from dashboards.reports.statements import (
     build_donor_quality,
     build_partner_statement,
 )
-from data_contracts.publications import Publication, open_current
+from data_contracts.publications import Publication
 
 OPTIONS = ("agreement", "partner", "donor", "site")
 PARAMETERS = ("period", "food_bank", "territory", "lang", "pub", "edition", *OPTIONS)
@@ -160,8 +160,7 @@ def _find_principal(entry: ReportKind, asked: Mapping[str, str]) -> Principal:
         return Principal("metropole", (territory,))
     if asked.get("food_bank"):
         return Principal("food_bank", (asked["food_bank"],))
-    banks = open_current(published_dir()).read("mart_food_banks").sort("position", "food_bank_id")
-    return Principal("food_bank", (banks["food_bank_id"].to_list()[0],))
+    return Principal("food_bank", (find_first_food_bank(),))
 
 
 def _read_options(

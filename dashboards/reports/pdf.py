@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,22 @@ def write_pdf(report: Report) -> bytes:
 
 
 def write_pdfs(reports: Iterable[Report]) -> Iterator[bytes]:
-    """Several reports as PDF, one after the other; the browser is started once."""
-    with start_browser():
+    """Several reports as PDF; the browser is started once, where one of them has charts."""
+    with ExitStack() as stack:
+        has_browser = False
         for report in reports:
+            if not has_browser and _has_charts(report):
+                stack.enter_context(start_browser())
+                has_browser = True
             yield _compile(report)
+
+
+def _has_charts(report: Report) -> bool:
+    return any(
+        part.has_chart and has_chart(part.figure)
+        for part in report.sections
+        if isinstance(part, Printed)
+    )
 
 
 def _compile(report: Report) -> bytes:

@@ -16,12 +16,20 @@ from dashboards.language.words import LANGUAGES, read_words
 from dashboards.page_models.recall import CERTAIN, POSSIBLE, Sought, follow_recall
 from dashboards.page_models.recall_figures import build_recall_lines, build_recall_sums
 from dashboards.page_models.shapes import ZERO
-from dashboards.published import open_asked, read_choices
+from dashboards.published import find_first_food_bank, open_asked, read_choices
 from dashboards.readings import read_place_names
 from dashboards.reports.model import Printed, Report, ReportError, Signatures
 from dashboards.reports.request import Request, assemble
+from data_contracts.publications import Publication
 
 KIND = "recall-proof"
+
+
+def open_for_recall(food_bank_id: str | None) -> tuple[str, Publication]:
+    """The current publication as the director of a food bank reads it; of the first where None."""
+    bank_id = food_bank_id or find_first_food_bank()
+    opened = open_asked({"food_bank": bank_id}, Principal("food_bank", (bank_id,)))
+    return bank_id, opened.publication
 
 
 def build_recall_proof(food_bank_id: str, sought: Sought, language: str) -> Report:
