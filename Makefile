@@ -15,7 +15,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo test test-quick sweep mutation lint format dev dashboards bench bench-dashboards bench-intake docs screenshots lock check-lock clean system-packages
+.PHONY: help install demo test test-quick sweep mutation lint format dev dashboards bench bench-dashboards bench-intake docs screenshots lock check-lock clean system-packages sbom audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,11 +52,12 @@ sweep: install system-packages ## The long tests: more histories, more kills, mo
 mutation: install ## Change one thing at a time in contracts, rules, disclosure, publication (SAMPLE=40)
 	@$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
-lint: install ## ruff, mypy, sqlfmt, import-linter, contracts, lock
+lint: install ## ruff, mypy, bandit, sqlfmt, import-linter, contracts, lock
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/bandit -q -c pyproject.toml -r data_contracts pipelines dashboards
 	@$(BIN)/sqlfmt --check --quiet --reset-cache --line-length 100 dbt_project
 	@$(BIN)/collecto contracts check >/dev/null || $(BIN)/collecto contracts check
 
@@ -91,6 +92,13 @@ lock: install ## Compile requirements.lock again
 
 check-lock: install ## Check that requirements.lock fits pyproject.toml
 	@copy=$$(mktemp) && cp requirements.lock $$copy && $(COMPILE_LOCK) -o $$copy && { cmp -s $$copy requirements.lock || { echo "requirements.lock does not fit pyproject.toml: make lock"; exit 1; }; }
+
+sbom: install ## CycloneDX list of every locked package into dist/sbom.json (the same bytes for the same lock)
+	@mkdir -p dist && $(BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --of JSON -o dist/sbom.json requirements.lock
+
+audit: install ## Known advisories of locked packages (asks PyPI; fails where it cannot), then bandit
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+	@$(BIN)/bandit -q -c pyproject.toml -r data_contracts pipelines dashboards
 
 clean: ## Remove .venv, data and caches
 	@rm -rf $(VENV) data .mypy_cache .ruff_cache dbt_project/target dbt_project/logs screenshots
