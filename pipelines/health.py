@@ -372,9 +372,8 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
             _check_contracts(settings),
             *_check_deliveries(settings, store),
         ]
-    return [
-        *checks, _check_publication(settings), _check_backup(settings), *_check_access(settings),
-    ]  # fmt: skip
+    checks += [_check_publication(settings), _check_backup(settings), *_check_access(settings)]
+    return [*checks, _check_alerts(settings)] if settings.alerts else checks
 
 
 def _check_access(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -417,6 +416,16 @@ def _check_backup(settings: Settings) -> dict[str, Any]:
     if days > BACKUP_DAYS:
         detail += "; make another: collecto backup -o FILE.tar.zst"
     return _entry("backup", days <= BACKUP_DAYS, detail)
+
+
+def _check_alerts(settings: Settings) -> dict[str, Any]:
+    file = settings.alerts_file
+    failures = json.loads(file.read_text(encoding="utf-8"))["failures"] if file.is_file() else {}
+    if not failures:
+        return _entry("alerts", True, "every e-mail was taken by the server")
+    email, reason = next(iter(failures.items()))
+    detail = f"{len(failures)} e-mails were not sent, such as to {email}: {reason}"
+    return _entry("alerts", False, f"{detail}; look at the server, then: collecto alerts")
 
 
 def _check_contracts(settings: Settings) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
     sources_dir: Path | None = None
     as_of: date | None = None
+    alerts: Path | None = None
+    smtp_password: SecretStr | None = None
 
     @cached_property
     def data(self) -> Path:
@@ -74,6 +76,10 @@ class Settings(BaseSettings):
     @property
     def state_file(self) -> Path:
         return self.data / "state" / "deliveries.sqlite"
+
+    @property
+    def alerts_file(self) -> Path:
+        return self.data / "state" / "alerts.json"
 
     @property
     def lock_file(self) -> Path:

@@ -4,8 +4,10 @@ from typing import Any
 
 import dagster as dg
 
-from data_contracts.loader import load_marts
+from data_contracts.loader import ContractError, load_marts
 from data_contracts.publications import list_editions
+from pipelines.alerts.digest import send_alerts
+from pipelines.alerts.rules import load_rules
 from pipelines.defs.resources import Writer
 from pipelines.editions import process_inbox
 from pipelines.health import find_imbalances
@@ -85,6 +87,22 @@ def publication(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
 def editions(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
     answers = process_inbox(writer.settings, now(), writer.report)
     return dg.MaterializeResult(metadata={"inbox": answers})
+
+
+@dg.asset(
+    deps=[publication, editions],
+    group_name="publication",
+    kinds={"email"},
+    description="E-mails to those whom COLLECTO_ALERTS names; a fault never fails the publication",
+)
+def alerts(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
+    if writer.settings.alerts is None:
+        return dg.MaterializeResult(metadata={"alerts": "COLLECTO_ALERTS names no file"})
+    try:
+        said = send_alerts(writer.settings, load_rules(writer.settings.alerts))
+    except (ContractError, OSError) as error:
+        return dg.MaterializeResult(metadata={"alerts": f"not sent: {error}"})
+    return dg.MaterializeResult(metadata={"alerts": said})
 
 
 pages = [
