@@ -17,7 +17,7 @@ from dashboards.kpis import Scope, build_kpi
 from dashboards.language.formats import write_date, write_number
 from dashboards.language.words import Words
 from dashboards.page_models.merging import Merge, propose_merges
-from dashboards.page_models.page import Alert, Cards, Choice, PageModel, Section
+from dashboards.page_models.page import Alert, Cards, Choice, PageModel, Section, link_reports
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_absent, build_table
 from dashboards.readings import months_of, read_place_names, sum_column
@@ -412,4 +412,8 @@ def _build_sheet(
         rows,
         finding={"donor": names.get(("supplier", asked), asked)},
     )
-    return (choice, table)
+    return (
+        choice,
+        table,
+        link_reports(words, scope.filters, "donor-quality", "donation-statement"),
+    )

@@ -23,7 +23,7 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 from dashboards.language.words import Words
-from dashboards.page_models.page import Cards, PageModel, Sentences
+from dashboards.page_models.page import Cards, PageModel, Sentences, link_reports
 from dashboards.page_models.quotes import write_quotes, write_signature, write_warnings
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
@@ -60,6 +60,11 @@ def build_essentiel(publication: Publication, filters: Filters, words: Words) ->
             Cards("plateforme", _write_adoption_title(scope), adoption),
             build_key_figures(publication, filters, words),
             Sentences(write_quotes(scope), write_warnings(scope), write_signature(scope)),
+            *(
+                (link_reports(words, filters, "council-note"),)
+                if publication.audience.startswith("metropole/")
+                else ()
+            ),
         ),
     )
 

@@ -18,7 +18,15 @@ from dashboards.filters import Filters, write_query
 from dashboards.kpis import Scope, build_kpi
 from dashboards.language.formats import write_date, write_day, write_month, write_number
 from dashboards.language.words import Words
-from dashboards.page_models.page import Alert, Cards, Choice, Decision, Decisions, PageModel
+from dashboards.page_models.page import (
+    Alert,
+    Cards,
+    Choice,
+    Decision,
+    Decisions,
+    PageModel,
+    link_reports,
+)
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_table
 from dashboards.readings import read_place_names, read_value
@@ -86,6 +94,7 @@ def build_pilotage(publication: Publication, filters: Filters, words: Words) -> 
             *alerts,
             _write_decisions(scope, findings, today, sites, site),
             Cards("chiffres", words("pilotage.kpis"), cards),
+            link_reports(words, filters, *(["morning-sheet"] if site else []), "activity-report"),
         ),
     )
 

@@ -18,7 +18,7 @@ from dashboards.filters import Filters
 from dashboards.kpis import Scope, build_kpi
 from dashboards.language.formats import write_day, write_number, write_share
 from dashboards.language.words import Words
-from dashboards.page_models.page import Alert, Cards, Choice, PageModel, Section
+from dashboards.page_models.page import Alert, Cards, Choice, PageModel, Section, link_reports
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_lines, build_table, has_year_before
 from dashboards.readings import months_of, read_place_names
@@ -348,7 +348,7 @@ def _build_statement(
         rows,
         finding={"partner": names.get(("partner", asked), asked)},
     )
-    return (choice, table)
+    return (choice, table, link_reports(words, scope.filters, "partner-statement"))
 
 
 def _monthly_rows(rows: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:

@@ -7,16 +7,22 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import openpyxl
 import polars as pl
 import pypdf
 import pytest
 
-from dashboards.access import Principal
+from dashboards.access import ForbiddenError, Principal
+from dashboards.exports import NoSuchFigureError
 from dashboards.figure_models import write_cell, write_table
+from dashboards.filters import resolve_filters
+from dashboards.language import read_words
+from dashboards.page_models.page import Prose
 from dashboards.pages import PAGES, page_of_figure
-from dashboards.published import PUBLISHED_DIR_VARIABLE, open_asked
+from dashboards.published import PUBLISHED_DIR_VARIABLE, open_asked, read_choices
 from dashboards.reports import (
     REPORTS,
     Report,
@@ -27,6 +33,7 @@ from dashboards.reports import (
     write_pdfs,
     write_report_workbook,
 )
+from dashboards.reports.downloads import find_report
 from dashboards.reports.kinds import list_options
 from dashboards.reports.model import Printed
 from pipelines.defs.reports import list_readers, write_reports
@@ -261,6 +268,90 @@ def test_what_is_not_told_outside_is_unknown_and_no_zero(published: DataFolder) 
     inside = page.figure("tonnes-par-programme")
     assert all(value > 0 for value in inside.values("weight_kg_same_days"))
     assert write_cell(report.words, "tonnes", None) == report.words("state.missing")
+
+
+# by their address
+
+DIRECTOR = Principal("food_bank", ("bourgogne",))
+OFFICIAL = Principal("metropole", ("242100410",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("morning-sheet", {"site": "dijon"}),
+        ("activity-report", {"period": "2024-05", "site": "dijon", "commune": "21231"}),
+    ],
+)
+def test_a_director_has_the_reports_of_the_own_food_bank(
+    published: DataFolder, kind: str, asked: dict[str, str]
+) -> None:
+    report = find_report(kind, {**asked, "lang": "en", "edition": "242100410-1"}, DIRECTOR)
+    assert report.kind == kind
+    assert report.words.language == "en"
+    assert report.publication.audience == "food_banks/bourgogne"
+
+
+@pytest.mark.parametrize(
+    ("principal", "kind", "asked"),
+    [
+        (DIRECTOR, "morning-sheet", {"site": "dijon", "food_bank": "isere"}),
+        (DIRECTOR, "council-note", {}),
+        (OFFICIAL, "morning-sheet", {"site": "dijon"}),
+        (OFFICIAL, "recall-proof", {"lot": "L1"}),
+        (OFFICIAL, "council-note", {"territory": "200040715"}),
+        (Principal("public"), "council-note", {}),
+        (Principal("public"), "activity-report", {}),
+    ],
+)
+def test_what_is_anothers_is_refused(
+    published: DataFolder, principal: Principal, kind: str, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(ForbiddenError):
+        find_report(kind, asked, principal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("nothing", {}),
+        ("morning-sheet", {"site": "paris"}),
+        ("morning-sheet", {}),
+        ("partner-statement", {"partner": "../../etc"}),
+        ("recall-proof", {}),
+        ("recall-proof", {"lot": "inconnu"}),
+    ],
+)
+def test_what_there_is_not_is_not_found(
+    published: DataFolder, kind: str, asked: dict[str, str]
+) -> None:
+    with pytest.raises(NoSuchFigureError):
+        find_report(kind, asked, DIRECTOR)
+
+
+def test_pages_lead_to_reports_that_there_are(published: DataFolder) -> None:
+    """Every link of a page to a report is answered to who reads the page."""
+    seen = set()
+    for principal, page, options in (
+        (DIRECTOR, "pilotage", {"site": "dijon"}),
+        (DIRECTOR, "stock", {"lot": "L013164"}),
+        (DIRECTOR, "service", {"partner": "PA125"}),
+        (DIRECTOR, "donateurs", {"donor": "SU001"}),
+        (OFFICIAL, "essentiel", {}),
+    ):
+        opened = open_asked(options, principal)
+        filters, _ = resolve_filters(options, read_choices(opened.source))
+        for part in PAGES[page].build(opened.publication, filters, read_words("fr")).sections:
+            for _, address in part.links if isinstance(part, Prose) else ():
+                url = urlsplit(address)
+                kind, _, extension = url.path.rpartition("/")[2].partition(".")
+                if not url.path.startswith("/export/report/"):
+                    continue
+                report = find_report(kind, dict(parse_qsl(url.query)), principal)
+                assert report.kind == kind
+                assert extension in ("pdf", "xlsx")
+                seen.add(kind)
+    assert seen == {*REPORTS, "recall-proof"} - {"agreement-annex"}
 
 
 @pytest.mark.sweep
