@@ -61,7 +61,7 @@ def test_an_asset_is_named_after_its_table(graph: Any, manifest: dict[str, Any])
     }
     keys = {name_of(key) for key in graph.get_all_asset_keys()}
     others = {
-        "landing", "publication_draft", "publication", "editions", "reports", *PAGES,
+        "landing", "publication_draft", "publication", "editions", "reports", "alerts", *PAGES,
         *load_records(),
     }  # fmt: skip
     inputs = {
