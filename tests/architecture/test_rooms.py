@@ -11,7 +11,8 @@ import pytest
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 ROOMS = {
-    "benchmarks", "dashboards", "data_contracts", "dbt_project", "docs", "pipelines", "tests",
+    "benchmarks", "dashboards", "data_contracts", "dbt_project", "deploy", "docs", "pipelines",
+    "tests",
 }  # fmt: skip
 # Made by tools and left out of version control.
 LEFT_OUT = {"data", "dist", "build", "screenshots", "logs"}
