@@ -55,6 +55,20 @@ class NoSuchFigureError(Exception):
     """The address names no figure that can be exported."""
 
 
+def describe_source(filters: Filters, publication: Publication) -> dict[str, str]:
+    """Of whom and of when a file speaks, and what it was read from, by name."""
+    edition = publication.edition
+    return {
+        "food_bank_id": filters.food_bank.food_bank_id,
+        "period": filters.period.code,
+        "period_start": filters.period.start.isoformat(),
+        "period_end": filters.period.end.isoformat(),
+        "publication_id": publication.publication_id,
+        "edition": f"{edition.territory}-{edition.number}" if edition else "",
+        "is_demonstration": "true" if filters.food_bank.is_demonstration else "false",
+    }
+
+
 @dataclass(frozen=True)
 class Export:
     """A figure with the filters under which its rows stand and what it was read from."""
@@ -79,17 +93,7 @@ class Export:
     @property
     def context(self) -> dict[str, str]:
         """What every file says of itself, by name."""
-        publication, filters = self.opened.publication, self.filters
-        edition = publication.edition
-        return {
-            "food_bank_id": filters.food_bank.food_bank_id,
-            "period": filters.period.code,
-            "period_start": filters.period.start.isoformat(),
-            "period_end": filters.period.end.isoformat(),
-            "publication_id": publication.publication_id,
-            "edition": f"{edition.territory}-{edition.number}" if edition else "",
-            "is_demonstration": "true" if filters.food_bank.is_demonstration else "false",
-        }
+        return describe_source(self.filters, self.opened.publication)
 
     @property
     def metadata(self) -> dict[str, Any]:

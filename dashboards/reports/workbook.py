@@ -14,6 +14,7 @@ import xlsxwriter
 from dashboards.exports import (
     Formats,
     describe_columns,
+    describe_source,
     fill_about,
     fill_rows,
     open_workbook,
@@ -47,20 +48,13 @@ def write_report_workbook(report: Report) -> bytes:
 def describe(report: Report) -> dict[str, Any]:
     """What the workbook says of itself: report, filters, publication, definitions, licence."""
     filters, publication = report.filters, report.publication
-    edition = publication.edition
     return {
         "report": report.kind,
         "title": report.title,
         "subtitle": report.subtitle,
         "lead": report.lead,
         "notices": list(report.notices),
-        "food_bank_id": filters.food_bank.food_bank_id,
-        "period": filters.period.code,
-        "period_start": filters.period.start.isoformat(),
-        "period_end": filters.period.end.isoformat(),
-        "publication_id": publication.publication_id,
-        "edition": f"{edition.territory}-{edition.number}" if edition else "",
-        "is_demonstration": "true" if filters.food_bank.is_demonstration else "false",
+        **describe_source(filters, publication),
         "audience": publication.audience,
         **dict(report.options),
         "licence": LICENCE,
