@@ -143,7 +143,7 @@ def test_each_role_reads_its_pages_and_takes_away_its_figures(people: People, si
     people.click_in(page, "bourgogne", "/pilotage?lang=en&site=dijon")
     # back at the address that was asked for, with name, role and the way out
     assert page.url == f"{site.address}/pilotage?lang=en&site=dijon"
-    assert "Camille Direction · Food-bank director · Sign out" in (
+    assert "Direction Bourgogne · Food-bank director · Sign out" in (
         page.locator(".reader").inner_text()
     )
     assert find_canaries(page.content()).folders == {f"food_banks/{FOOD_BANK}"}
@@ -183,7 +183,7 @@ def test_each_role_reads_its_pages_and_takes_away_its_figures(people: People, si
     assert page.request.get(f"{site.address}/export/decisions.csv").status == 401
     assert find_canaries(page.content()).folders == set()
     for person, path, title, text, status in (
-        ("dijon", "/", "L'essentiel", "Michel Métropole · Métropole", 403),
+        ("dijon", "/", "L'essentiel", "Service Métropole · Métropole", 403),
         ("dijon", "/pilotage", "Accès non ouvert", CONTACT, 403),
         ("nobody", "/", "Accès non ouvert", "Sans Rôle", 403),
         ("wrong-none", "/", "Connexion refusée", CONTACT, 401),

@@ -209,7 +209,7 @@ def approve_on_page(petite: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None
         filters, _ = read_filters({}, opened, read_choices(opened.source))
         return read_approvals(opened, filters, words)
 
-    director = Principal("food_bank", ("petite",), "reader", "Camille Direction")
+    director = Principal("food_bank", ("petite",), "reader", "Direction Bourgogne")
     approval = see(director)[0]
     assert (approval.state, approval.number, approval.replaces) == ("asked", 2, 1)
     assert approval.reason == "un bon oublié"
@@ -299,7 +299,7 @@ def test_an_edition_from_closing_to_correction(
     assert {path.name for path in (inbox / "done").iterdir()} == {
         f"approve-{TERRITORY}-2-1-petite.json"
     }
-    assert list_editions(published, TERRITORY)[1].approvals[0]["by"] == "Camille Direction"
+    assert list_editions(published, TERRITORY)[1].approvals[0]["by"] == "Direction Bourgogne"
 
     rows = petite.collecto("editions", "list", "--json").json
     assert [(row["id"], row["state"], row["reason"]) for row in rows] == [

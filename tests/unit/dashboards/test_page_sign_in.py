@@ -109,7 +109,7 @@ def make_claims(**changes: Any) -> dict[str, Any]:
     return {
         "is_logged_in": True, "iss": ISSUER, "sub": "42", "aud": "observatory", "iat": NOW,
         "exp": NOW + 3600, "nonce": f"n{next(_counter)}", "groups": ["bourgogne"],
-        "name": "Camille", "tokens": {"id": write_token()}, **changes,
+        "name": "Direction", "tokens": {"id": write_token()}, **changes,
     }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def test_secrets_are_not_in_what_is_printed(settings: SignInSettings) -> None:
 def test_a_role_and_its_scope_come_from_the_claim(settings: SignInSettings) -> None:
     principal = find_principal(make_claims(), settings, NOW)
     reader = name_reader(SECRET, ISSUER, "42")
-    assert principal == Principal("food_bank", ("bourgogne",), reader, "Camille")
+    assert principal == Principal("food_bank", ("bourgogne",), reader, "Direction")
     assert find_principal(make_claims(groups="data", name=None), settings, NOW).name == "42"
 
 
@@ -388,7 +388,7 @@ def test_the_log_holds_no_name_no_secret_and_no_long_text(client: TestClient, lo
     ask(client, path, cookies)
     text = (next(log.glob("*.jsonl"))).read_text()
     for hidden in (
-        "Camille",
+        "Direction",
         "camille@",
         SECRET,
         "client secret",
