@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -153,6 +154,22 @@ def test_each_role_reads_its_pages_and_takes_away_its_figures(people: People, si
         text = page.locator(".stMain").inner_text()
         assert "Your role does not open this page" in text and CONTACT in text
         assert "Sign out" in text and find_canaries(page.content()).folders == set()
+
+    # the director approves a proposal: knowingly, in their name, by one file
+    people.go(page, "/pilotage?lang=en")
+    panel = page.locator(f".st-key-approval-{TERRITORY}")
+    button = panel.get_by_role("button", name="Approve the edition")
+    panel.get_by_label("Comment").fill("seen")
+    button.click()
+    panel.get_by_text("Tick the box").wait_for()
+    assert not (site.folder / "inbox").exists()
+    assert panel.get_by_label("Comment").input_value() == "seen"
+    panel.locator("[data-testid=stCheckbox] label").click()
+    button.click()
+    panel.get_by_text("Your approval is recorded").wait_for()
+    request = json.loads((site.folder / "inbox" / f"approve-{TERRITORY}-3-1-{FOOD_BANK}.json")
+                         .read_text())  # fmt: skip
+    assert (request["by"], request["comment"]) == (PEOPLE["bourgogne"]["name"], "seen")
 
     # a few of the tries of `test_scopes`, over the network
     own = page.request.get(f"{site.address}/export/tonnes-par-mois.csv")
