@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,8 @@ from decimal import Decimal
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 LICENCE = "Licence Ouverte 2.0"
+# A spreadsheet set to part a CSV at semicolons or tabs begins a cell there, whatever is quoted.
+_CELL_INSIDE = re.compile(r"([;\t\r\n][ \"]*)(?=[=+\-@＝＋－＠])")
 
 Value = str | date | Decimal | int | bool | None
 
@@ -39,7 +42,7 @@ def write_machine_value(value: Value) -> str:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    return neutralise(value)
+    return _CELL_INSIDE.sub(r"\1'", neutralise(value))
 
 
 def write_rows(header: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
