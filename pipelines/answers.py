@@ -6,6 +6,7 @@ Values come from the stages as they are; only their layout is decided here.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import simplejson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.settings import Settings
 from pipelines.store import Delivery, DeliveryStore
@@ -27,8 +29,28 @@ if TYPE_CHECKING:
     from pipelines.editions import Closing
     from pipelines.runs import RefreshSummary
 
+# What steers a terminal or turns what is read: controls, separators of lines, marks of direction.
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def escape_steering(text: str, kept: str = "") -> str:
+    """Text in which nothing steers a terminal or begins a line but what is `kept`: `\\u001b`."""
+    return _STEERING.sub(lambda found: found[0] if found[0] in kept else json.dumps(found[0])[1:-1],
+                         text)  # fmt: skip
+
+
+class _PlainConsole(Console):
+    """A console that shows texts of data as they are written, whatever they would do to it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(escape_steering(text), **options)
+
+
 # What senders wrote is text: no markup, no emoji codes. Piped output keeps whole tables.
-console = Console(
+console = _PlainConsole(
     highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200
 )
 NOTHING_YET = "Nothing is published yet: put files into the landing folder, or run `collecto demo`."
@@ -36,7 +58,8 @@ NOTHING_YET = "Nothing is published yet: put files into the landing folder, or r
 
 def print_json(value: Any) -> None:
     """Print JSON; Decimal as the shortest exact number, dates as ISO text."""
-    print(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2, default=str))
+    text = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2, default=str)
+    print(escape_steering(text, kept="\n"))
 
 
 @contextmanager
@@ -231,7 +254,8 @@ def print_indicator(rows: list[dict[str, Any]], as_json: bool) -> None:
 def print_explanation(row: dict[str, Any]) -> None:
     """Print one row's way from the value to delivered files."""
     explained = row["explain"]
-    console.print(f"\n{row['scope_id']}: {row['indicator_code']} = {explained['formula']}",
+    console.print()
+    console.print(f"{row['scope_id']}: {row['indicator_code']} = {explained['formula']}",
                   markup=False)  # fmt: skip
     for side in ("numerator", "denominator"):
         if explained[side]:

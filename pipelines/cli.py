@@ -1064,6 +1064,7 @@ KNOWN_ERRORS = (*USAGE_ERRORS, PublicationError, StoreBusyError, StaleEpochError
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line and an exit status."""
+    from pipelines.answers import escape_steering
     from pipelines.runs import RefreshFailedError
 
     try:
@@ -1074,7 +1075,7 @@ def main(arguments: list[str] | None = None) -> None:
         message = " ".join(str(error).split())
         if not isinstance(error, (*KNOWN_ERRORS, RefreshFailedError)):
             message = f"{type(error).__name__}: {message}; `collecto --debug` shows where"
-        print(f"collecto: {message}", file=sys.stderr)
+        print(f"collecto: {escape_steering(message)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, USAGE_ERRORS) else 1)
 
 
