@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from dashboards.figure_models import FigureModel, write_provenance, write_table
 from dashboards.figures.marks import list_keys
 from dashboards.kpis import ARROWS, Kpi
 from dashboards.page_models.page import Cards, Decisions, Prose, Sentences
-from dashboards.reports.charts import FONTS, draw_svg, has_chart, start_browser
+from dashboards.reports.charts import FONT, FONTS, draw_svg, has_chart, start_browser
 from dashboards.reports.model import (
     Chapter,
     NewPage,
@@ -34,6 +34,8 @@ from dashboards.reports.model import (
 LAYOUT = Path(__file__).with_name("report.typ")
 # Rows of a table of which no limit is given.
 MANY = 60
+# Stands for a letter that no font of the reports has.
+UNKNOWN_LETTER = "\ufffd"
 
 
 def write_pdf(report: Report) -> bytes:
@@ -65,18 +67,73 @@ def _compile(report: Report) -> bytes:
         folder = Path(temporary)
         layout = folder / LAYOUT.name
         layout.write_bytes(LAYOUT.read_bytes())
-        (folder / "report.json").write_text(
-            json.dumps(describe(report, folder), ensure_ascii=False), encoding="utf-8"
-        )
+        described = describe(report, folder)
         try:
-            return bytes(
-                typst.compile(
-                    layout, root=folder, font_paths=[FONTS], ignore_system_fonts=True,
-                    format="pdf", pdf_standards=["ua-1"],
-                )
-            )  # fmt: skip
+            try:
+                return _set(layout, described)
+            except typst.TypstError:
+                # Names come in every script: one letter without a shape costs that letter.
+                return _set(layout, _replace_unprintable(described, folder))
         except typst.TypstError as error:
             raise ReportError(f"the layout of {report.kind} cannot be made: {error}") from error
+
+
+def _set(layout: Path, described: Any) -> bytes:
+    """The layout set with what lies beside it. Raises TypstError where it cannot be."""
+    folder = layout.parent
+    (folder / "report.json").write_text(json.dumps(described), encoding="utf-8")
+    return bytes(
+        typst.compile(
+            layout, root=folder, font_paths=[FONTS], ignore_system_fonts=True,
+            format="pdf", pdf_standards=["ua-1"],
+        )
+    )  # fmt: skip
+
+
+def _replace_unprintable(described: Any, folder: Path) -> Any:
+    """What is described, and its charts, with a sign for each letter that cannot be printed."""
+    charts = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.svg")}
+    letters = {*json.dumps(described, ensure_ascii=False), *"".join(charts.values())}
+    controls = map(chr, (*range(0x20), 0x7F))
+    table = str.maketrans(
+        dict.fromkeys(find_unprintable(sorted({*letters, *controls})), UNKNOWN_LETTER)
+    )
+    for path, text in charts.items():
+        path.write_text(text.translate(table), encoding="utf-8")
+
+    def replace_in(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: replace_in(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [replace_in(inner) for inner in value]
+        return value.translate(table) if isinstance(value, str) else value
+
+    return replace_in(described)
+
+
+def find_unprintable(letters: Sequence[str]) -> list[str]:
+    """Letters for which the fonts of the reports have no shape, found by halves."""
+    with tempfile.TemporaryDirectory(prefix="collecto-letters-") as temporary:
+        layout = Path(temporary) / "letters.typ"
+        layout.write_text(
+            f'#set document(title: "letters")\n#set text(font: "{FONT}", lang: "en")\n'
+            '#for each in json("report.json") [#each ]\n',
+            encoding="utf-8",
+        )
+        return _find_among(layout, letters)
+
+
+def _find_among(layout: Path, letters: Sequence[str]) -> list[str]:
+    try:
+        _set(layout, letters)
+    except typst.TypstError:
+        middle = len(letters) // 2
+        if not middle:
+            return list(letters)
+        return [
+            *_find_among(layout, letters[:middle]), *_find_among(layout, letters[middle:]),
+        ]  # fmt: skip
+    return []
 
 
 def describe(report: Report, folder: Path) -> dict[str, Any]:
