@@ -31,7 +31,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 install: $(VENV)/installed ## Make .venv from requirements.lock
 
 system-packages: ## Install what tests need from the distribution (Chromium, PostgreSQL)
-	@scripts="chromium postgresql"; missing=""; \
+	@scripts="chromium postgresql $(MORE_PACKAGES)"; missing=""; \
 	for package in $$scripts; do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "Installing$$missing"; $(SUDO) apt-get update -qq && $(SUDO) DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
@@ -46,6 +46,7 @@ test: install system-packages check-lock lint ## Lint, types and every test
 test-quick: install ## Tests without a browser and without the whole demonstration
 	@$(BIN)/python -m pytest -m "not browser and not slow and not sweep"
 
+sweep: MORE_PACKAGES := libreoffice-calc-nogui
 sweep: install system-packages ## The long tests: more histories, more kills, more random worlds
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m sweep
 
