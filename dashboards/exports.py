@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -44,6 +43,7 @@ from data_contracts.spreadsheets import (
     BYTE_ORDER_MARK,
     LICENCE,
     neutralise,
+    write_cell,
     write_rows,
 )
 
@@ -186,18 +186,10 @@ def fill_rows(sheet: Any, formats: Formats, model: FigureModel) -> None:
         sheet.set_column(place, place, 30 if column.kind == "text" else 16)
     for line, row in enumerate(model.rows, start=1):
         for place, (column, index) in enumerate(zip(kept, indexes, strict=True)):
-            value = row[index]
-            if value is None:
-                continue
-            if isinstance(value, bool):
-                sheet.write_boolean(line, place, value)
-            elif isinstance(value, Decimal | int):
-                form = formats.share if column.kind in ("share", "growth") else formats.number
-                sheet.write_number(line, place, float(value), form)
-            elif isinstance(value, date):
-                sheet.write_datetime(line, place, value, formats.day)
-            else:
-                sheet.write_string(line, place, neutralise(value))
+            form = formats.share if column.kind in ("share", "growth") else formats.number
+            if isinstance(row[index], date):
+                form = formats.day
+            write_cell(sheet, line, place, row[index], form)
     sheet.freeze_panes(1, 0)
     if model.rows:
         sheet.autofilter(0, 0, len(model.rows), max(len(kept) - 1, 0))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 # A spreadsheet reads accents of a CSV that begins with it.
 BYTE_ORDER_MARK = "\ufeff"
@@ -53,3 +54,18 @@ def write_rows(header: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     for row in rows:
         writer.writerow([write_machine_value(value) for value in row])
     return buffer.getvalue()
+
+
+def write_cell(sheet: Any, line: int, place: int, value: Value, form: Any) -> None:
+    """A cell of an xlsxwriter sheet as what it is: a number, a date, a truth, or text that no
+    spreadsheet runs; none where nothing is known."""
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(line, place, value)
+    elif isinstance(value, Decimal | int):
+        sheet.write_number(line, place, float(value), form)
+    elif isinstance(value, date):
+        sheet.write_datetime(line, place, value, form)
+    else:
+        sheet.write_string(line, place, neutralise(value))

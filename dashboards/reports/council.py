@@ -7,7 +7,7 @@ and tonnes of the agreements, the territory, what may be quoted and one caution,
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from dashboards.page_models.page import Prose, Sentences
 from dashboards.page_models.shapes import ZERO, build_table
 from dashboards.reports.model import NewPage, Printed, Report, ReportError, Section, Signatures
 from dashboards.reports.request import Request, assemble
+from data_contracts.periods import natural_end
 
 # The four axes of the strategy of a metropole (context), each with its indicators.
 AXES = (
@@ -186,7 +187,7 @@ def _build_plan(
         if row["month"] > until:
             break
         used += row["used_eur"]
-        so_far = plan_until(row, min(until, _end_of_month(row["month"])))
+        so_far = plan_until(row, min(until, natural_end("month", row["month"])))
         rows.append((row["month"], so_far - planned, row["used_eur"], so_far, used, used - so_far))
         planned = so_far
     figure = build_table(
@@ -212,10 +213,6 @@ def plan_until(agreement: dict[str, Any], day: date) -> Decimal:
     gone = (min(day, agreement["ends_on"]) - agreement["starts_on"]).days + 1
     share = Decimal(max(gone, 0)) / Decimal(max(days, 1))
     return (Decimal(agreement["agreed_eur"]) * share).quantize(Decimal("0.01"))
-
-
-def _end_of_month(month: date) -> date:
-    return (month.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 def _write_reasons(

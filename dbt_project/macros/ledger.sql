@@ -124,3 +124,8 @@
         else weight_kg
     end
 {%- endmacro %}
+
+{#- What a movement to partners or households takes; what a partner sends back is below zero. -#}
+{% macro handed_over_kg(weight_kg="movements.weight_kg", kind="movements.movement_kind") -%}
+    case when {{ kind }} = 'delivery_return' then - {{ weight_kg }} else {{ weight_kg }} end
+{%- endmacro %}

@@ -13,13 +13,7 @@ with
         select
             movements.food_bank_id,
             movements.movement_date as distribution_date,
-            sum(
-                case
-                    when movements.movement_kind = 'delivery_return'
-                    then - movements.weight_kg
-                    else movements.weight_kg
-                end
-            ) as weight_kg
+            sum({{ handed_over_kg() }}) as weight_kg
         from {{ ref("fct_food_movements") }} as movements
         left join
             {{ ref("dim_products") }} as products

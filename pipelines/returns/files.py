@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
 
 from data_contracts.loader import load_register
 from data_contracts.periods import parse_period
 from data_contracts.spreadsheets import (
     BYTE_ORDER_MARK,
     LICENCE,
-    Value,
     neutralise,
+    write_cell,
     write_rows,
 )
 from pipelines.returns.consistency import build_consistency
@@ -174,7 +171,7 @@ def write_workbook(
         day = asked.data_date
         workbook.set_properties(
             {"title": about[0][1], "comments": LICENCE,
-             "created": datetime(day.year, day.month, day.day)}  # noqa: DTZ001
+             "created": datetime.combine(day, time(), UTC)}
         )  # fmt: skip
         head = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         forms = {kind: workbook.add_format({"num_format": text}) for kind, text in FORMATS.items()}
@@ -194,17 +191,3 @@ def write_workbook(
             last.write_string(line, 0, neutralise(name), head)
             last.write_string(line, 1, neutralise(value))
     return buffer.getvalue()
-
-
-def write_cell(sheet: Worksheet, line: int, place: int, value: Value, form: Format) -> None:
-    """A cell as what it is: a number, a date, a truth, or text that no spreadsheet runs."""
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_boolean(line, place, value)
-    elif isinstance(value, Decimal | int):
-        sheet.write_number(line, place, float(value), form)
-    elif isinstance(value, date):
-        sheet.write_datetime(line, place, datetime(value.year, value.month, value.day), form)  # noqa: DTZ001
-    else:
-        sheet.write_string(line, place, neutralise(value))

@@ -20,9 +20,15 @@ UNITS = sorted((PROJECT_DIR / "deploy" / "systemd").iterdir())
 FOREIGN = {"DAGSTER_HOME", "BROWSER_PATH", "PATH"}
 
 
-def read_unit(path: Path) -> configparser.RawConfigParser:
-    unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
+class Unit(configparser.RawConfigParser):
+    """A unit of systemd: its names are told apart by capitals, and may stand twice."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def read_unit(path: Path) -> Unit:
+    unit = Unit(strict=False)
     unit.read(path)
     return unit
 

@@ -100,13 +100,7 @@ with
             case
                 when carbon_groups.carbon_group is null then 'default' else 'modelled'
             end as data_level,
-            sum(
-                case
-                    when movements.movement_kind = 'delivery_return'
-                    then - movements.weight_kg
-                    else movements.weight_kg
-                end
-            ) as weight_kg
+            sum({{ handed_over_kg() }}) as weight_kg
         from movements
         inner join
             products

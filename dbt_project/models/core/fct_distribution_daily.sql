@@ -13,11 +13,7 @@ with
             movements.food_bank_id,
             movements.movement_date,
             movements.month,
-            case
-                when movements.movement_kind = 'delivery_return'
-                then - movements.weight_kg
-                else movements.weight_kg
-            end as weight_kg,
+            {{ handed_over_kg() }} as weight_kg,
             movements.movement_date - lots.received_date as days_here
         from {{ ref("fct_food_movements") }} as movements
         left join

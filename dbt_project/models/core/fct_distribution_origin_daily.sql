@@ -39,13 +39,7 @@ with
             movements.product_code,
             families.network_family,
             movements.lot_id,
-            sum(
-                case
-                    when movements.movement_kind = 'delivery_return'
-                    then - movements.weight_kg
-                    else movements.weight_kg
-                end
-            ) as weight_kg
+            sum({{ handed_over_kg() }}) as weight_kg
         from movements
         left join
             families

@@ -73,13 +73,7 @@ with
             families.network_family,
             movements.lot_id,
             named_receipts.receipt_id,
-            sum(
-                case
-                    when movements.movement_kind = 'delivery_return'
-                    then - movements.weight_kg
-                    else movements.weight_kg
-                end
-            ) as weight_kg
+            sum({{ handed_over_kg() }}) as weight_kg
         from movements
         left join
             families
