@@ -21,7 +21,7 @@ from dashboards.page_models.recall import RecallError, find_sought, follow_recal
 from dashboards.page_models.recall_figures import build_recall_lines, build_recall_sums
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import ZERO, build_absent, build_lines, build_table
-from dashboards.readings import read_place_names, read_product_names
+from dashboards.readings import read_place_names, read_product_names, sum_column
 from data_contracts.publications import Publication
 
 PAGE = "stock"
@@ -376,7 +376,6 @@ def _search_lots(
         )
         for row in found.head(FOUND).iter_rows(named=True)
     ]
-    remaining = sum((row[11] for row in rows if isinstance(row[11], Decimal)), ZERO)
     table = build_table(
         scope,
         "lots",
@@ -396,12 +395,17 @@ def _search_lots(
         ),
         rows,
         finding={
-            "count": write_number(words, found.height),
-            "value": write_measure(words, "kg", remaining),
+            "count": write_number(words, found["lot_id"].n_unique()),
+            "value": write_measure(words, "kg", sum_column(found, "remaining_kg")),
         }
         if rows
         else {},
-        notes=(words("lots.cut", shown=FOUND, found=found.height),) if found.height > FOUND else (),
+        notes=(
+            words("lots.note"),
+            *([words("lots.cut", shown=FOUND, found=found.height)] if found.height > FOUND else []),
+        )
+        if rows
+        else (),
         empty=words("lots.none", asked=asked),
     )
     return (choice, table)
