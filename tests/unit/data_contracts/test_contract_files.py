@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,9 @@ from data_contracts.loader import (
     CONTRACTS_DIR,
     MAX_YAML_BYTES,
     ContractError,
+    FileProfile,
     Indicator,
+    find_line_in,
     load_contract,
     load_marts,
     load_profile,
@@ -98,6 +101,8 @@ def test_a_contract_of_one_table_is_read(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("v3.1.0", "v3.0.2", "an ODCS v3.1.0 contract of one table is expected"),
+        ("v3.1.0", "v3.2.0", "an ODCS v3.1.0 contract of one table is expected"),
+        ("schema:\n", "schema:\n  - name: crates\n", "contract of one table is expected"),
         ("schema:\n", "other:\n", "other: Extra inputs are not permitted"),
         (
             "      - name: box_id\n",
@@ -137,6 +142,91 @@ def test_a_profile_of_another_shape_is_refused(
     with pytest.raises(ContractError) as error:
         load_profile(write(tmp_path, PROFILE.replace(old, new, 1), "petite.yaml"))
     assert str(error.value).startswith(f"petite.yaml, {place}")
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [("header_rows", (1, 20), (0, 21)), ("skip_rows", (0, 100), (-1, 101))],
+)
+def test_lines_above_the_rows_have_their_limits(
+    tmp_path: Path, name: str, accepted: tuple[int, ...], refused: tuple[int, ...]
+) -> None:
+    def load(value: int) -> FileProfile:
+        text = PROFILE.replace("record: receipts", f"record: receipts\n    {name}: {value}")
+        return load_profile(write(tmp_path, text, "petite.yaml")).files[0]
+
+    assert [getattr(load(value), name) for value in accepted] == list(accepted)
+    for value in refused:
+        with pytest.raises(ContractError, match=rf"^petite.yaml, line 7: files.0.{name}: "):
+            load(value)
+
+
+MAPPED = PROFILE.replace(
+    "{source: Bon}", "{source: Bon, values_from: {file: m.csv, key: a, value: b}}"
+)
+
+
+@pytest.mark.parametrize("text", ["a,b\nx,y;z\n", "a;b\nx;y;z\n", "c;a;b\n1;x; y \n"])
+def test_a_map_in_a_file_is_read_by_its_own_delimiter(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text, "m.csv")
+    (file,) = load_profile(write(tmp_path, MAPPED, "petite.yaml")).files
+    assert file.columns["receipt_id"].values == {"x": "y;z" if "," in text else "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a;b\nx;y\nx;z\n", "m.csv, line 3: 'x' has two values"),
+        ("a;c\nx;y\n", "m.csv has no column 'b'"),
+        ("", "m.csv has no column 'a'"),
+        (b"a;b\n\xff;y\n", "m.csv is not UTF-8"),
+        (None, "m.csv cannot be read"),
+    ],
+)
+def test_a_map_that_cannot_be_used_says_where(
+    tmp_path: Path, text: str | bytes | None, said: str
+) -> None:
+    if text is not None:
+        write(tmp_path, text, "m.csv")
+    with pytest.raises(ContractError) as error:
+        load_profile(write(tmp_path, MAPPED, "petite.yaml"))
+    assert str(error.value) == f"petite.yaml, line 8: {said}"
+
+
+SECOND = """
+  - name: {name}
+    match: "b*.csv"
+    {kind}
+    columns:
+      receipt_id: {{source: Bon}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("boxes", "record: receipts", "two files are called 'boxes'"),
+        ("list", "record: receipts\n    lookup: names", "give one of record and lookup"),
+        ("list", "lookup: names\n    join: {lookup: names, by: {a: b}, columns: [c]}",
+         "a lookup has columns and row filters only"),
+        ("list", "record: receipts\n    join: {lookup: names, by: {a: b}, columns: [c]}",
+         "list: no file is the lookup 'names'"),
+    ],
+)  # fmt: skip
+def test_files_of_a_profile_fit_each_other(tmp_path: Path, name: str, kind: str, said: str) -> None:
+    text = PROFILE + SECOND.format(name=name, kind=kind).lstrip("\n")
+    with pytest.raises(ContractError) as error:
+        load_profile(write(tmp_path, text, "petite.yaml"))
+    assert str(error.value).endswith(f": {said}")
+
+
+def test_a_line_is_that_of_the_nearest_place_above() -> None:
+    places: list[tuple[list[Any], int]] = [
+        ([], 1), (["version"], 2), (["files", 0, "record"], 6), (["files", 0, "columns"], 7),
+        (["files", 0, "other"], 4), (["files", 3], 3), (["other", "record"], 1),
+    ]  # fmt: skip
+    for place, line in places:
+        assert find_line_in(PROFILE, place) == line, place
 
 
 def test_a_profile_bears_the_name_of_its_food_bank(tmp_path: Path) -> None:

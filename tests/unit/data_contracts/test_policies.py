@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from data_contracts.disclosure import SUPPRESSED, PeoplePolicy, contract_for, load_policy
+from data_contracts.disclosure import (
+    SUPPRESSED,
+    PeoplePolicy,
+    contract_for,
+    load_policy,
+    read_policy,
+)
 from data_contracts.loader import (
+    CONTRACTS_DIR,
     MAX_YAML_BYTES,
     ContractError,
     Control,
@@ -70,6 +77,41 @@ def test_a_policy_that_protects_nothing_is_refused(name: str, refused: int, acce
         PeoplePolicy.model_validate(values | {name: refused})
 
 
+POLICY = (CONTRACTS_DIR / "disclosure.yaml").read_text(encoding="utf-8")
+
+
+def test_every_mart_has_its_line_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+
+    def refuse(*changes: tuple[str, str]) -> str:
+        text = POLICY
+        for old, new in changes:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ContractError) as error:
+            read_policy(path)
+        return str(error.value)
+
+    assert refuse(("  mart_targets:", "  mart_aims:"), ("  mart_events:", "  mart_feasts:")) == (
+        "policy.yaml: the policy: mart_aims: every mart, and no other, has its line"
+    )
+    assert refuse(("dropped: [site_id, made_by]", "dropped: [weight, site_id, aim]")) == (
+        "policy.yaml: the policy: mart_transformations_monthly has no column aim"
+    )
+    assert refuse(("maximum_share: 0.85", "maximum_share: 1.1")).startswith(
+        "policy.yaml: donors.maximum_share: "
+    )
+
+
+def test_audiences_read_their_marts_in_order() -> None:
+    policy = load_policy()
+    assert policy.marts_of("data_team") == policy.marts_of("food_banks/x") == sorted(load_marts())
+    public, metropole = (policy.marts_of(name) for name in ("public", "metropole/242100410"))
+    assert public == sorted(public) and set(public) < set(metropole) < set(load_marts())
+    assert set(metropole) - set(public) == {"mart_funding_monthly", "mart_partners_monthly"}
+
+
 def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which() -> None:
     assert Expected(every="day").weekdays == [1, 2, 3, 4, 5, 6, 7]
     assert Expected(every="day").days == 1
@@ -77,6 +119,7 @@ def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which(
     for weekdays in ([], [0], [8], [1, 8]):
         with pytest.raises(ValidationError, match="weekdays"):
             Expected(every="day", weekdays=weekdays)
+    assert [Expected(every="week", days=days).days for days in (0, 60)] == [0, 60]
     for days in (-1, 61):
         with pytest.raises(ValidationError, match="days"):
             Expected(every="day", days=days)
