@@ -115,6 +115,12 @@ def test_chart_table_csv_and_workbook_hold_the_same_values(
     assert seen >= {"data_team": 45, "food_bank": 40}.get(reader, 20)
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_a_page_is_the_same_each_time_that_it_is_built(published: DataFolder, reader: str) -> None:
+    opened, filters = open_for(reader, period="2023")
+    assert dict(build_pages(opened, filters)) == dict(build_pages(opened, filters))
+
+
 def check_workbook(export: Export, places: list[int]) -> None:
     book = openpyxl.load_workbook(io.BytesIO(write_workbook(export)), read_only=True)
     rows = list(book[export.words("xlsx.rows")].iter_rows(min_row=2, values_only=True))
