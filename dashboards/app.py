@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every page: language, publication, filters, navigation.
+"""A run of the script, the same for every page: language, publication, filters, navigation.
 
 Here lives what all pages share, in the order in which a reader meets it. A page is in `views/`; the
 server around it in `server.py`. `CURRENT` is resolved once a run and kept for the whole page.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 from html import escape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -25,7 +25,13 @@ from dashboards.access import (
     check_page,
 )
 from dashboards.access_log import ANONYMOUS, NotLoggedError, log_access, log_reading
-from dashboards.blocks import show_html, write_message, write_notice
+from dashboards.blocks import (
+    Heading,
+    show_html,
+    show_parts,
+    write_message,
+    write_notice,
+)
 from dashboards.figure_models import read_provenance
 from dashboards.filters import (
     Choices,
@@ -41,6 +47,7 @@ from dashboards.language.formats import write_date
 from dashboards.pages import PAGES
 from dashboards.published import (
     Opened,
+    Source,
     find_latest_edition,
     is_stale,
     list_edition_territories,
@@ -58,7 +65,6 @@ from dashboards.sign_in import (
     read_contact,
     read_sign_in_settings,
 )
-from dashboards.theme import style_sheet
 from dashboards.views.context import Context
 from dashboards.views.page import show_page
 from data_contracts.publications import (
@@ -81,8 +87,6 @@ def run() -> None:
     _restore_address()
     parameters = st.query_params.to_dict()
     words = read_words(read_language(parameters))
-    st.set_page_config(page_title=words("site.name"), layout="wide")
-    show_html(style_sheet())
     try:
         principal = identify_run()
     except SignInError as error:
@@ -104,17 +108,23 @@ def run() -> None:
 
 def _choose_page(words: Words, principal: Principal) -> str:
     """The page of the address. Every page has its address, also those that are refused."""
-    pages = {
-        code: st.Page(
-            partial(_do_nothing),
-            title=words(f"{code}.title") if principal.may_open(code) else words("site.name"),
+    pages = _list_pages(words, principal.pages)
+    chosen = st.navigation(list(pages), position="hidden")
+    return pages[chosen]
+
+
+@lru_cache(maxsize=64)
+def _list_pages(words: Words, open_pages: tuple[str, ...]) -> dict[st.Page, str]:
+    """The pages by Streamlit's own objects, of which nothing but the address is asked."""
+    return {
+        st.Page(
+            _do_nothing,
+            title=words(f"{code}.title") if code in open_pages else words("site.name"),
             url_path=code,
             default=entry.path == "/",
-        )
+        ): code
         for code, entry in PAGES.items()
     }
-    chosen = st.navigation(list(pages.values()), position="hidden")
-    return next(code for code, page in pages.items() if page.url_path == chosen.url_path)
 
 
 def _run_page(words: Words, parameters: dict[str, str], principal: Principal, code: str) -> None:
@@ -153,12 +163,19 @@ def _run_page(words: Words, parameters: dict[str, str], principal: Principal, co
     )
     _log_view(context, code)
     path = PAGES[code].path
-    st.set_page_config(page_title=f"{words(f'{code}.title')} · {words('site.name')}")
-    _show_masthead(words, filters, path, principal)
-    _show_notices(context, ignored)
+    _name_page(words, words(f"{code}.title"))
+    show_html(
+        _write_masthead(words, filters, path, principal.pages, _write_reader(words, principal)),
+        _write_notices(context, ignored),
+    )
     _show_filters(context, choices)
-    _show_page(context, code)
-    _show_footer(words, filters, principal)
+    _show_page(context, code, _write_footer(words, filters, principal.may_open("methode")))
+
+
+def _name_page(words: Words, title: str = "") -> None:
+    """The title of the window; what is no page has the name of the site only."""
+    name = " · ".join(filter(None, (title, words("site.name"))))
+    st.set_page_config(page_title=name, layout="wide")
 
 
 def _do_nothing() -> None:
@@ -196,6 +213,7 @@ def _look_after(principal: Principal) -> None:
 
 def _show_closed(words: Words, error: SignInError) -> None:
     """Nobody who may read: why, and the way in or whom to ask."""
+    _name_page(words)
     st.session_state.pop(ADDRESS, None)
     _log_closed(error)
     _show_wordmark(words)
@@ -238,6 +256,7 @@ def _show_forbidden(
     except NotLoggedError:
         _show_message(words, "unlogged", {}, principal)
         return
+    _name_page(words)
     st.session_state.pop(ADDRESS, None)
     _show_wordmark(words, principal)
     st.title(words("message.forbidden.title"), anchor=False)
@@ -297,15 +316,20 @@ def _write_reader(words: Words, principal: Principal) -> str:
     )
 
 
-def _show_page(context: Context, code: str) -> None:
+def _show_page(context: Context, code: str, footer: str) -> None:
     """A page; what it cannot read is said on the page, and the others still open."""
     try:
-        show_page(context, code)
+        show_page(context, code, footer)
     except PublicationError:
-        show_html(write_message(context.words, "unreadable", {}))
+        _show_instead(context.words, code, "unreadable", footer)
     except (KeyError, pl.exceptions.PolarsError):
         logging.getLogger(__name__).exception("page %s cannot be shown", code)
-        show_html(write_message(context.words, "other_version", {}))
+        _show_instead(context.words, code, "other_version", footer)
+
+
+def _show_instead(words: Words, code: str, state: str, footer: str) -> None:
+    title = Heading(words(f"{code}.title"), level=1)
+    show_parts(words, (title, write_message(words, state, {}), footer))
 
 
 def _restore_address() -> None:
@@ -320,7 +344,10 @@ def _restore_address() -> None:
         st.query_params.from_dict(st.session_state[ADDRESS])
 
 
-def _show_masthead(words: Words, filters: Filters, path: str, principal: Principal) -> None:
+@lru_cache(maxsize=256)
+def _write_masthead(
+    words: Words, filters: Filters, path: str, open_pages: tuple[str, ...], reader: str
+) -> str:
     """The name of the site, the place, the other language, and the menu by the reader's task."""
     other = next(language for language in LANGUAGES if language != words.language)
     query = escape(write_query(filters, lang=other))
@@ -334,19 +361,19 @@ def _show_masthead(words: Words, filters: Filters, path: str, principal: Princip
             + (' aria-current="page"' if PAGES[code].path == path else "")
             + f">{escape(words(f'{code}.title'))}</a></li>"
             for code in codes
-            if principal.may_open(code)
+            if code in open_pages
         )
         if links:
             label = escape(words(f"menu.{group}"))
             groups.append(f'<div><p class="menu-group">{label}</p><ul>{links}</ul></div>')
     place = f" · {filters.territory_name}" if filters.territory_name else ""
-    current = next((code for code in principal.pages if PAGES[code].path == path), "essentiel")
+    current = next((code for code in open_pages if PAGES[code].path == path), "essentiel")
     menu = "".join(groups)
-    show_html(
+    return (
         '<div class="masthead"><div><p class="wordmark">'
         f"{escape(words('site.name'))}</p>"
         f'<p class="place">{escape(filters.food_bank.name)}{escape(place)}</p>'
-        f"{_write_reader(words, principal)}</div>"
+        f"{reader}</div>"
         f'<a class="language" lang="{other}" hreflang="{other}" href="{path}?{query}">'
         f"{escape(read_words(other)('language.name'))}</a></div>"
         f'<nav class="menu" aria-label="{escape(words("site.menu"))}">'
@@ -356,7 +383,7 @@ def _show_masthead(words: Words, filters: Filters, path: str, principal: Princip
     )
 
 
-def _show_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> None:
+def _write_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> str:
     words, filters, opened = context.words, context.filters, context.opened
     publication = opened.publication
     notices = []
@@ -399,8 +426,7 @@ def _show_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> None:
                 ),
             )
         )
-    if notices:
-        show_html("".join(notices))
+    return "".join(notices)
 
 
 def _write_edition(words: Words, opened: Opened) -> str:
@@ -439,16 +465,10 @@ def _show_filters(context: Context, choices: Choices) -> None:
     """The widgets, set to what the address says; a choice writes the address."""
     words, filters = context.words, context.filters
     bank_id = filters.food_bank.food_bank_id
-    periods = {period.code: period for period in order_choices(choices.periods[bank_id])}
-    periods.setdefault(filters.period.code, filters.period)
+    periods = dict(_label_periods(words, context.opened.source, bank_id))
+    periods.setdefault(filters.period.code, label_choice(words, filters.period))
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
-        _select(
-            words,
-            "period",
-            tuple(periods),
-            filters.period.code,
-            {code: label_choice(words, period) for code, period in periods.items()},
-        )
+        _select(words, "period", tuple(periods), filters.period.code, periods)
         principal = context.opened.principal
         names = {bank.food_bank_id: bank.name for bank in choices.food_banks}
         if principal.role == "food_bank" and context.opened.publication.edition is None:
@@ -469,6 +489,13 @@ def _show_filters(context: Context, choices: Choices) -> None:
             labels = {code: choices.territories.get(code, code) for code in codes}
             _select(words, "territory", codes, filters.territory_code, labels)
         _show_status(context)
+
+
+@lru_cache(maxsize=256)
+def _label_periods(words: Words, source: Source, food_bank_id: str) -> dict[str, str]:
+    """The periods that are offered, by code in the order of the list."""
+    periods = order_choices(read_choices(source).periods[food_bank_id])
+    return {period.code: label_choice(words, period) for period in periods}
 
 
 def _select(
@@ -509,7 +536,7 @@ def _show_status(context: Context) -> None:
             link = f'<a href="?{query}">{escape(words("status.to_provisional"))}</a>'
     elif bank.data_date:
         text = words("status.provisional", date=write_date(words, bank.data_date))
-        latest = find_latest_edition(context.opened.principal, filters.territory_code)
+        latest = find_latest_edition(context.opened.source, filters.territory_code)
         if latest is not None:
             query = escape(write_query(filters, edition=write_edition_code(latest), pub=None))
             label = words("status.to_edition", number=latest.number)
@@ -518,7 +545,8 @@ def _show_status(context: Context) -> None:
         show_html(f'<p class="status">{escape(text)} {link}</p>')
 
 
-def _show_footer(words: Words, filters: Filters, principal: Principal) -> None:
+@lru_cache(maxsize=256)
+def _write_footer(words: Words, filters: Filters, has_methods: bool) -> str:
     text_id = "footer.demonstration" if filters.food_bank.is_demonstration else "footer.plain"
     query = escape(write_query(replace(filters, options=())))
     links = "".join(
@@ -528,9 +556,9 @@ def _show_footer(words: Words, filters: Filters, principal: Principal) -> None:
             ("accessibilite", "footer.statement"),
             ("citer", "footer.cite"),
         )
-        if principal.may_open("methode")
+        if has_methods
     )
-    show_html(
+    return (
         f'<footer class="footer"><p>{escape(words(text_id))}</p>'
         f"<p>{escape(words('footer.accessibility'))}</p>"
         f'<p class="footer-links">{links}</p></footer>'
@@ -541,6 +569,7 @@ def _show_message(
     words: Words, state: str, values: dict[str, str], principal: Principal | None = None
 ) -> None:
     """A page that has nothing to show but a message and what to do."""
+    _name_page(words)
     if principal is not None and _is_demonstration(principal):
         show_html(_write_demonstration(words))
     st.title(words(f"message.{state}.title"), anchor=False)
@@ -564,7 +593,3 @@ def _write_demonstration(words: Words) -> str:
         words("notice.demonstration"),
         role="note",
     )
-
-
-if __name__ == "__main__":
-    run()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from html import escape
+from itertools import groupby
 from typing import Any
 
 import plotly.graph_objects as go
@@ -27,6 +27,7 @@ from dashboards.figure_models import (
     write_table,
 )
 from dashboards.figures import chart_config, draw_figure
+from dashboards.figures.bars import MANY_BARS
 from dashboards.figures.marks import list_keys
 from dashboards.filters import Filters, write_query
 from dashboards.kpis import ARROWS, Kpi
@@ -315,61 +316,133 @@ def escape_markdown(text: str) -> str:
     return MARKDOWN.sub(r"\\\1", text)
 
 
-def show_html(html: str) -> None:
-    """HTML on the page."""
-    st.html(html)
+@dataclass(frozen=True)
+class Heading:
+    """A heading; those of the second level have an anchor."""
+
+    text: str
+    anchor: str = ""
+    level: int = 2
 
 
-def show_figure(
+@dataclass(frozen=True)
+class Chart:
+    """A drawn figure. `opens`: the parameter of the address that a mark that is clicked sets."""
+
+    key: str
+    figure: go.Figure = field(repr=False)
+    alt: str
+    opens: str = ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A container with its key, by which the style sheet knows it."""
+
+    key: str
+    parts: tuple[Part, ...]
+
+
+# A piece of a page as it is sent: HTML, or what Streamlit itself lays out.
+Part = str | Heading | Chart | Box
+
+
+def lay_out_figure(
     words: Words,
     model: FigureModel,
     provenance: Provenance,
     filters: Filters,
     page: str,
-    *,
-    is_inside: bool = False,
-) -> None:
-    """A figure with everything that belongs to it; `is_inside`: under a list of its own rows."""
-    if is_inside:
-        show_html(write_figure_foot(words, replace(model, kind="list"), provenance, filters, page))
-        return
-    with st.container(key=f"figure-{model.figure_id}"):
-        st.header(escape_markdown(model.title), anchor=model.figure_id)
-        show_html(f'<p class="subtitle">{escape(model.subtitle)}</p>{write_legend(words, model)}')
-        if model.state == "empty":
-            show_html(f'<p class="empty" role="status">{escape(words("figure.empty"))}</p>')
-        elif model.state == "not_supplied":
-            show_html(
-                '<div class="absent"><p class="absent-word">'
-                f"{escape(words('state.not_supplied'))}</p></div>"
-            )
-        elif model.kind == "table":
-            show_html(write_html_table(words, model, filters))
-        else:
-            is_wide = model.kind in WIDE_KINDS
-            if is_wide:
-                show_html(f'<div class="narrow">{write_narrow(words, model)}</div>')
-            with (
-                st.container(key=f"wide-{model.figure_id}") if is_wide else nullcontext(),
-                st.container(key=f"chart-{model.figure_id}"),
-            ):
-                chart = _draw_once(provenance.publication_id, words, model)
-                key = f"plot-{model.figure_id}"
-                # Marks that open a sheet can be clicked; the table has the same as links.
-                st.plotly_chart(
-                    chart,
-                    theme=None,
-                    config=chart_config(words),
-                    alt=model.alt,
-                    key=key,
-                    on_select=partial(_open_selected, key, model.opened()[0])
-                    if model.kind == "map"
-                    else "ignore",
-                    selection_mode="points",
-                )
-            if model.kind == "balance":
-                show_html(write_ledger(words, model))
-        show_html(write_figure_foot(words, model, provenance, filters, page))
+) -> Box:
+    """A figure with everything that belongs to it."""
+    parts: list[Part] = [
+        Heading(model.title, model.figure_id),
+        f'<p class="subtitle">{escape(model.subtitle)}</p>{write_legend(words, model)}',
+    ]
+    if model.state == "empty":
+        parts.append(f'<p class="empty" role="status">{escape(words("figure.empty"))}</p>')
+    elif model.state in ("not_supplied", "not_in_publication"):
+        parts.append(
+            '<div class="absent"><p class="absent-word">'
+            f"{escape(words(f'state.{model.state}'))}</p></div>"
+        )
+    elif model.kind == "table":
+        parts.append(write_html_table(words, model, filters))
+    else:
+        # Marks that open a sheet can be clicked; the table has the same as links.
+        opens = model.opened()[0] if model.kind == "map" else ""
+        key = f"chart-{model.figure_id}"
+        if model.kind in WIDE_KINDS:
+            parts.append(f'<div class="narrow">{write_narrow(words, model)}</div>')
+            key = f"chart-wide-{model.figure_id}"
+        elif model.kind == "monthly" and len(model.rows) > MANY_BARS:
+            key = f"chart-dense-{model.figure_id}"
+        parts.append(Chart(key, draw_figure(words, model), model.alt, opens))
+        if model.kind == "balance":
+            parts.append(write_ledger(words, model))
+    parts.append(write_figure_foot(words, model, provenance, filters, page))
+    return Box(f"figure-{model.figure_id}", tuple(parts))
+
+
+def write_part(part: Part) -> str | None:
+    """A piece as HTML, None where a chart is in it."""
+    match part:
+        case Heading(level=1):
+            return f"<h1>{escape(part.text)}</h1>"
+        case Heading():
+            return f'<h2 id="{escape(part.anchor)}">{escape(part.text)}</h2>'
+        case Box():
+            pieces = [write_part(each) for each in part.parts]
+            if None in pieces:
+                return None
+            return f'<div class="st-key-{escape(part.key)}">{stack(filter(None, pieces))}</div>'
+        case Chart():
+            return None
+    return part
+
+
+def stack(pieces: Iterable[str]) -> str:
+    """Pieces of HTML that stand apart as elements do."""
+    return "".join(f'<div class="piece">{piece}</div>' for piece in pieces if piece)
+
+
+def show_parts(words: Words, parts: Iterable[Part]) -> None:
+    """Pieces of a page, in their order. HTML that stands together is sent together."""
+    written = ((part, write_part(part)) for part in parts)
+    for is_html, group in groupby(written, lambda pair: pair[1] is not None):
+        if is_html:
+            show_html(*(html for _, html in group if html))
+            continue
+        for part, _ in group:
+            match part:
+                case Chart():
+                    _show_chart(words, part)
+                case Box():
+                    with st.container(key=part.key):
+                        show_parts(words, part.parts)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def show_kept(key: str, _words: Words, _parts: tuple[Part, ...]) -> None:
+    """Pieces without a widget: laid out once for a key, then sent as they were."""
+    show_parts(_words, _parts)
+
+
+def show_html(*pieces: str) -> None:
+    """HTML on the page, in one element; several pieces stand apart as elements do."""
+    st.html(pieces[0] if len(pieces) == 1 else stack(pieces))
+
+
+def _show_chart(words: Words, chart: Chart) -> None:
+    st.plotly_chart(
+        chart.figure,
+        theme=None,
+        config=chart_config(words),
+        alt=chart.alt,
+        key=chart.key,
+        on_select=partial(_open_selected, chart.key, chart.opens) if chart.opens else "ignore",
+        selection_mode="points",
+    )
 
 
 def _open_selected(key: str, parameter: str) -> None:
@@ -377,12 +450,6 @@ def _open_selected(key: str, parameter: str) -> None:
     points = st.session_state[key]["selection"]["points"]
     if points:
         st.query_params[parameter] = points[0]["customdata"][0]
-
-
-@lru_cache(maxsize=128)
-def _draw_once(publication_id: str, words: Words, model: FigureModel) -> go.Figure:
-    """The chart of a figure of a publication: sent to many, changed by none."""
-    return draw_figure(words, model)
 
 
 def _write_definition(words: Words, kpi: Kpi) -> str:

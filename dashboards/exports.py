@@ -166,8 +166,9 @@ class Formats:
         return cls(
             head=workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"}),
             day=workbook.add_format({"num_format": "yyyy-mm-dd"}),
-            share=workbook.add_format({"num_format": "0.0 %"}),
-            number=workbook.add_format({"num_format": "#,##0.###"}),
+            # Of more, of less, and of a true zero.
+            share=workbook.add_format({"num_format": "0.0 %;-0.0 %;0 %"}),
+            number=workbook.add_format({"num_format": "#,##0.###;-#,##0.###;0"}),
         )
 
 

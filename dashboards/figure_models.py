@@ -56,7 +56,8 @@ class Column:
 
 @dataclass(frozen=True)
 class FigureModel:
-    """A figure. `kind` says how it is drawn; `state` is `ok`, `empty` or `not_supplied`."""
+    """A figure. `kind` says how it is drawn; `state` is `ok`, `empty`, `not_supplied`, or
+    `not_in_publication` where the publication was made before its table existed."""
 
     figure_id: str
     kind: str

@@ -26,6 +26,7 @@ from dashboards.language.words import Words
 from dashboards.readings import (
     Comparison,
     Definition,
+    Definitions,
     DistributedFood,
     Reading,
     Readings,
@@ -130,7 +131,7 @@ class Scope:
 
     filters: Filters
     words: Words
-    definitions: dict[str, Definition]
+    definitions: Definitions
     readings: Readings
     territory_readings: Readings
     distributed: DistributedFood
@@ -168,6 +169,13 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         formula=definition.formula,
         method=definition.method_version,
     )
+    if not definition.is_published:
+        return replace(
+            base,
+            state="not_supplied",
+            value=scope.words("state.not_in_publication"),
+            notes=(scope.words("not_in_publication"),),
+        )
     if reading is None:
         missing = [name for name in RECORDS_OF.get(code, ()) if name not in scope.supplied]
         if not missing or not scope.supplied:

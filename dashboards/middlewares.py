@@ -46,8 +46,16 @@ CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
 }
 NO_SCRIPT = re.compile(rb"<noscript>.*?</noscript>", re.DOTALL)
-# The style sheet is not there yet.
+# Streamlit's own styles are not there yet.
 SHELL = 'style="font: 1.1rem system-ui, sans-serif; color: #16212C; padding: 2rem"'
+# Pages come after the document: the browser has looked for the anchor of the address in vain.
+FIND_ANCHOR = """<script>
+new MutationObserver((_, observer) => {
+  const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (anchor || !location.hash) observer.disconnect();
+  if (anchor) requestAnimationFrame(() => anchor.scrollIntoView());
+}).observe(document.getElementById("root"), {childList: true, subtree: true});
+</script>"""
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -253,9 +261,10 @@ class SecurityHeaders:
 
 
 class HtmlLanguage:
-    """Writes language, title and the state of loading into the page that Streamlit sends.
+    """Writes language, title, styles, the way to an anchor and the state of loading into the page.
 
-    `words`: the texts of each language. What is written stands until the first run of the script.
+    `words`: the texts of each language. Title and state stand until the first run of the script;
+    the style sheet stands in the body, behind Streamlit's own, and is not sent again by each run.
 
     The inner application must not compress the page nor answer 304, or there is nothing to write
     into: the request's headers that allow it are taken away.
@@ -263,9 +272,10 @@ class HtmlLanguage:
 
     STRIPPED = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
 
-    def __init__(self, app: ASGIApp, words: Mapping[str, Words]) -> None:
+    def __init__(self, app: ASGIApp, words: Mapping[str, Words], style_sheet: str) -> None:
         self.app = app
         self.words = words
+        self.style_sheet = style_sheet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rewrites HTML answers, passes others on."""
@@ -315,7 +325,8 @@ class HtmlLanguage:
             ("<title>Streamlit</title>", f"<title>{title}</title>"),
             (
                 '<div id="root"></div>',
-                f'<div id="root"><p class="loading" role="status" {SHELL}>{loading}</p></div>',
+                f'<div id="root"><p class="loading" role="status" {SHELL}>{loading}</p></div>'
+                f"{self.style_sheet}{FIND_ANCHOR}",
             ),
         ):
             page = page.replace(old.encode(), new.encode(), 1)

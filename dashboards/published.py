@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -28,7 +28,7 @@ from dashboards.filters import (
     resolve_filters,
 )
 from dashboards.language.words import read_words
-from dashboards.page_models.page import PageModel
+from dashboards.page_models.page import PageModel, mark_lacking
 from dashboards.pages import PAGES
 from data_contracts.publications import (
     Door,
@@ -88,7 +88,7 @@ class Opened:
     principal: Principal
     corrected_by: Edition | None = None
 
-    @property
+    @cached_property
     def source(self) -> Source:
         """The key under which what is read of it is kept."""
         door = self.principal.open_door(self.publication.published_dir)
@@ -104,7 +104,7 @@ def _describe_history(folder: Path) -> str:
 
 def published_dir() -> Path:
     """The folder of publications."""
-    return Path(os.environ.get(PUBLISHED_DIR_VARIABLE, "data/published")).resolve()
+    return Path(os.environ.get(PUBLISHED_DIR_VARIABLE, "data/published")).absolute()
 
 
 def write_edition_code(edition: Edition) -> str:
@@ -202,15 +202,18 @@ def list_edition_territories(principal: Principal) -> list[str]:
     return sorted({edition.territory for edition in door.list_editions()})
 
 
-def find_latest_edition(principal: Principal, territory: str | None) -> Edition | None:
-    """The last edition of a territory that the principal may open, None where there is none (or
+def find_latest_edition(source: Source, territory: str | None) -> Edition | None:
+    """The last edition of a territory that the reader may open, None where there is none (or
     none can be read)."""
-    if territory is None:
-        return None
     try:
-        editions = principal.open_door(published_dir()).list_editions(territory)
+        return None if territory is None else _find_latest_edition(source, territory)
     except PublicationError:
         return None
+
+
+@lru_cache(maxsize=128)
+def _find_latest_edition(source: Source, territory: str) -> Edition | None:
+    editions = source.door.list_editions(territory)
     return editions[-1] if editions else None
 
 
@@ -221,7 +224,7 @@ def name_food_banks(principal: Principal) -> dict[str, str]:
     for food_bank_id in principal.scope:
         try:
             source = Source.of(door.open_current(f"food_banks/{food_bank_id}"), door)
-            banks = _read_choices(source).food_banks
+            banks = read_choices(source).food_banks
             names[food_bank_id] = next((bank.name for bank in banks), food_bank_id)
         except (PublicationError, KeyError, pl.exceptions.PolarsError):
             names[food_bank_id] = food_bank_id
@@ -248,22 +251,18 @@ def read_filters(
     return resolve_filters(parameters, choices)
 
 
-def read_choices(source: Source) -> Choices:
-    """What can be chosen in what was opened."""
-    return _read_choices(source)
-
-
 def read_page(opened: Opened, page: str, filters: Filters) -> PageModel:
     """The view model of a page, kept in memory for what was opened and the filters.
 
     Raises ForbiddenError where the page is not the principal's.
     """
     check_page(opened.principal, page)
-    return _read_page(opened.source, page, filters)
+    return read_page_of(opened.source, page, filters)
 
 
 @lru_cache(maxsize=128)
-def _read_choices(source: Source) -> Choices:
+def read_choices(source: Source) -> Choices:
+    """What can be chosen in what was opened."""
     publication = source.open()
     food_banks = tuple(
         FoodBank(
@@ -306,6 +305,9 @@ def _read_choices(source: Source) -> Choices:
 
 
 @lru_cache(maxsize=512)
-def _read_page(source: Source, page: str, filters: Filters) -> PageModel:
-    entry = PAGES[page]
-    return entry.build(source.open(), filters, read_words(filters.language))
+def read_page_of(source: Source, page: str, filters: Filters) -> PageModel:
+    """The view model of a page for whom it was checked that they may open it."""
+    publication = replace(source.open(), lacked=set())
+    words = read_words(filters.language)
+    model = PAGES[page].build(publication, filters, words)
+    return mark_lacking(words, model) if publication.lacked else model

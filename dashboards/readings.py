@@ -6,7 +6,7 @@ or territory. How a value is shown belongs in `kpis.py`; nothing here computes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,12 +15,12 @@ from typing import NamedTuple
 import polars as pl
 
 from dashboards.filters import Period, is_same_days, same_day_year_before
+from data_contracts.loader import load_register
 from data_contracts.publications import Publication
 
-ReadingKey = tuple[str, str, str, date]
-Readings = Mapping[ReadingKey, "Reading"]
-
-DISTRIBUTED_SIGNS = {"delivered": 1, "returned": -1, "parcels": 1}
+# Flows that add to food distributed, and the one that takes from it.
+DISTRIBUTED = ("delivered", "parcels")
+RETURNED = "returned"
 
 
 class Reading(NamedTuple):
@@ -53,7 +53,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Definition:
-    """One row of `mart_register`, in the language of the reader."""
+    """One row of `mart_register`, in the language of the reader.
+
+    `is_published`: False for what the publication does not define yet: it is the project's.
+    """
 
     code: str
     label: str
@@ -63,6 +66,29 @@ class Definition:
     good_direction: str
     territory_basis: str
     method_version: str
+    is_published: bool = True
+
+
+class Definitions(dict[str, Definition]):
+    """The register of a publication by code; of an earlier one that lacks a code, the project's."""
+
+    def __init__(self, known: Iterable[Definition], language: str) -> None:
+        super().__init__({definition.code: definition for definition in known})
+        self._language = language
+
+    def __missing__(self, code: str) -> Definition:
+        entry = load_register()[code]
+        return Definition(
+            code=code,
+            label=getattr(entry, f"label_{self._language}"),
+            definition=getattr(entry, f"definition_{self._language}"),
+            formula=entry.formula,
+            unit=entry.unit,
+            good_direction=entry.good_direction,
+            territory_basis=entry.territory_basis,
+            method_version="",
+            is_published=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -91,10 +117,42 @@ class Comparison:
     reason: str | None = None
 
 
+class Readings:
+    """The rows of `mart_indicators` of one scope: each period is looked up when it is asked for."""
+
+    def __init__(self, rows: pl.DataFrame | None = None) -> None:
+        self._rows = rows
+        self._periods: dict[tuple[str, date], dict[tuple[str, str], Reading]] = {}
+
+    def __bool__(self) -> bool:
+        return self._rows is not None and not self._rows.is_empty()
+
+    def find(self, code: str, variant: str, kind: str, start: date) -> Reading | None:
+        """The reading of one period, where it is published."""
+        if (kind, start) not in self._periods:
+            of_period = self._select(pl.col("period_kind") == kind, pl.col("period_start") == start)
+            self._periods[kind, start] = {(row.code, row.variant): row for row in of_period}
+        return self._periods[kind, start].get((code, variant))
+
+    def months(self, code: str, variant: str = "") -> list[Reading]:
+        """The readings of all months of an indicator, in their order."""
+        return self._select(
+            pl.col("period_kind") == "month",
+            pl.col("indicator_code") == code,
+            pl.col("variant") == variant,
+        )
+
+    def _select(self, *conditions: pl.Expr) -> list[Reading]:
+        if self._rows is None:
+            return []
+        rows = self._rows.filter(*conditions).sort("period_start")
+        return [Reading._make(row) for row in rows.rows()]
+
+
 def read_indicators(publication: Publication, scope_kind: str, scope_id: str) -> Readings:
-    """Readings of one scope by (code, variant, kind of period, first day)."""
+    """Readings of one scope."""
     is_shown = ~pl.col("is_suppressed")
-    rows = (
+    return Readings(
         publication.scan("mart_indicators")
         .filter(pl.col("scope_kind") == scope_kind, pl.col("scope_id") == scope_id)
         .select(
@@ -105,40 +163,26 @@ def read_indicators(publication: Publication, scope_kind: str, scope_id: str) ->
             *(pl.when(is_shown).then(name).alias(name) for name in ("low", "high")),
         )
         .collect()
-        .rows()
     )  # fmt: skip
-    return {row[:4]: Reading._make(row) for row in rows}
 
 
-def read_definitions(publication: Publication, language: str) -> Mapping[str, Definition]:
+def read_definitions(publication: Publication, language: str) -> Definitions:
     """The register by code."""
-    return {
-        row["indicator_code"]: Definition(
-            code=row["indicator_code"],
-            label=row[f"label_{language}"],
-            definition=row[f"definition_{language}"],
-            formula=row["formula"],
-            unit=row["unit"],
-            good_direction=row["good_direction"],
-            territory_basis=row["territory_basis"],
-            method_version=row["method_version"],
-        )
-        for row in publication.read("mart_register").iter_rows(named=True)
-    }
+    rows = publication.scan("mart_register").select(
+        "indicator_code", f"label_{language}", f"definition_{language}", "formula", "unit",
+        "good_direction", "territory_basis", "method_version",
+    ).collect()  # fmt: skip
+    return Definitions((Definition(*row) for row in rows.iter_rows()), language)
 
 
 def read_value(readings: Readings, code: str, variant: str, period: Period) -> Reading | None:
     """The reading of a period, where it is published."""
-    return readings.get((code, variant, period.kind, period.start))
+    return readings.find(code, variant, period.kind, period.start)
 
 
 def read_methods(readings: Readings, code: str, variant: str = "") -> dict[date, str]:
     """The version of the method that computed each published month."""
-    return {
-        reading.start: reading.method_version
-        for reading in readings.values()
-        if (reading.code, reading.variant, reading.kind) == (code, variant, "month")
-    }
+    return {month.start: month.method_version for month in readings.months(code, variant)}
 
 
 def read_targets(publication: Publication, food_bank_id: str) -> dict[tuple[str, int], Target]:
@@ -173,7 +217,7 @@ def compare_year_before(
     end = same_day_year_before(current.end)
     if not has_records_before(first_date, start):
         return Comparison(None, start, end, "records_begin")
-    earlier = readings.get((current.code, current.variant, current.kind, start))
+    earlier = readings.find(current.code, current.variant, current.kind, start)
     if earlier is None or earlier.value is None:
         return Comparison(None, start, end, "absent")
     if not is_same_days(current.start, current.end, earlier.start, earlier.end):
@@ -188,19 +232,22 @@ def months_of(period: Period) -> tuple[date, date]:
     return period.start.replace(day=1), period.end.replace(day=1)
 
 
+def scan_food_flows(
+    publication: Publication, food_bank_id: str, first: date, last: date
+) -> pl.LazyFrame:
+    """Rows of `mart_flows_monthly` of a food bank, months `first` to `last`, food only."""
+    return publication.scan("mart_flows_monthly").filter(
+        pl.col("food_bank_id") == food_bank_id,
+        pl.col("month").is_between(first, last),
+        pl.col("is_food"),
+    )
+
+
 def food_flows(
     publication: Publication, food_bank_id: str, first: date, last: date
 ) -> pl.DataFrame:
-    """Rows of `mart_flows_monthly` of a food bank, months `first` to `last`, food only."""
-    return (
-        publication.scan("mart_flows_monthly")
-        .filter(
-            pl.col("food_bank_id") == food_bank_id,
-            pl.col("month").is_between(first, last),
-            pl.col("is_food"),
-        )
-        .collect()
-    )
+    """The rows of `scan_food_flows`."""
+    return scan_food_flows(publication, food_bank_id, first, last).collect()
 
 
 def communes_of_territory(publication: Publication, territory_code: str) -> list[str]:
@@ -209,22 +256,39 @@ def communes_of_territory(publication: Publication, territory_code: str) -> list
     return frame["commune_code"].to_list()
 
 
-def add_distributed(flows: pl.DataFrame) -> DistributedFood:
-    """Food distributed: delivered less returned, plus parcels."""
-    sign = pl.col("flow").replace_strict(DISTRIBUTED_SIGNS, default=0, return_dtype=pl.Int64)
-    signed = flows.filter(sign != 0).with_columns(sign=sign)
+def sum_distributed(weight: str, condition: pl.Expr | None = None) -> pl.Expr:
+    """Food distributed, of the rows of a condition: delivered less returned, plus parcels."""
+    is_counted = pl.lit(True) if condition is None else condition
+    given = pl.col(weight).filter(pl.col("flow").is_in(DISTRIBUTED), is_counted).sum()
+    return given - pl.col(weight).filter(pl.col("flow") == RETURNED, is_counted).sum()
 
-    def total(column: str, rows: pl.DataFrame) -> Decimal:
-        plus = rows.filter(pl.col("sign") > 0)[column].sum()
-        minus = rows.filter(pl.col("sign") < 0)[column].sum()
-        return Decimal(plus or 0) - Decimal(minus or 0)
 
-    fresh = signed.filter(pl.col("is_fresh")) if "is_fresh" in flows.columns else None
+def add_distributed(
+    flows: pl.LazyFrame, communes: Sequence[str] = ()
+) -> tuple[DistributedFood, DistributedFood]:
+    """Food distributed by these flows: in all, and in some communes."""
+    is_told = "is_fresh" in flows.collect_schema()
+    places = {"all": pl.lit(True), "part": pl.col("commune_code").is_in(communes)}
+    kinds = {"": pl.lit(True)} | ({"fresh": pl.col("is_fresh")} if is_told else {})
+    row = flows.select(
+        sum_distributed(weight, is_here & is_kind).alias(f"{place} {kind} {weight}")
+        for place, is_here in places.items()
+        for kind, is_kind in kinds.items()
+        for weight in ("weight_kg", "weight_kg_same_days")
+    ).collect().row(0, named=True)  # fmt: skip
+    return _read_distributed(row, "all"), _read_distributed(row, "part")
+
+
+def _read_distributed(row: Mapping[str, Decimal | None], place: str) -> DistributedFood:
+    def read(kind: str, weight: str) -> Decimal | None:
+        name = f"{place} {kind} {weight}"
+        return (row[name] or Decimal(0)) if name in row else None
+
     return DistributedFood(
-        weight_kg=total("weight_kg", signed),
-        weight_kg_same_days=total("weight_kg_same_days", signed),
-        fresh_kg=None if fresh is None else total("weight_kg", fresh),
-        fresh_kg_same_days=None if fresh is None else total("weight_kg_same_days", fresh),
+        weight_kg=read("", "weight_kg") or Decimal(0),
+        weight_kg_same_days=read("", "weight_kg_same_days") or Decimal(0),
+        fresh_kg=read("fresh", "weight_kg"),
+        fresh_kg_same_days=read("fresh", "weight_kg_same_days"),
     )
 
 

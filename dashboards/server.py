@@ -42,6 +42,7 @@ from dashboards.sign_in import (
     read_return,
     read_sign_in_settings,
 )
+from dashboards.theme import style_sheet
 from data_contracts.access_rules import AccessRulesError
 
 AUTH_MODES = ("none", "oidc")
@@ -51,6 +52,8 @@ STREAMLIT_OPTIONS = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "runner.magicEnabled": False,
+    # Python collects when it is due: doing so after each run costs more than most pages do.
+    "runner.postScriptGC": False,
     "server.headless": True,
     "server.fileWatcherType": "none",
     "server.enableXsrfProtection": True,
@@ -85,7 +88,7 @@ def create_app(published_dir: Path, auth_mode: str) -> st.App:
         config.set_option(name, value)
     words = {language: read_words(language) for language in LANGUAGES}
     return st.App(
-        Path(__file__).with_name("app.py"),
+        Path(__file__).with_name("script.py"),
         secrets=secrets,
         routes=[
             *routes,
@@ -98,7 +101,7 @@ def create_app(published_dir: Path, auth_mode: str) -> st.App:
             *guards,
             Middleware(SecurityHeaders),
             Middleware(CompressedStatic, folder=Path(file_util.get_static_dir())),
-            Middleware(HtmlLanguage, words=words),
+            Middleware(HtmlLanguage, words=words, style_sheet=style_sheet()),
         ],
     )
 

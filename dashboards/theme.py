@@ -34,6 +34,7 @@ def style_sheet() -> str:
     return f"<style>{path.read_text(encoding='utf-8')}</style>"
 
 
+@lru_cache(maxsize=2)
 def chart_template(separators: str) -> go.layout.Template:
     """Template of every chart: white ground, hairlines, no title and no legend of its own."""
     axis = {

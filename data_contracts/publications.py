@@ -21,6 +21,8 @@ from typing import Any
 import polars as pl
 
 from data_contracts.chained_log import read_entries
+from data_contracts.disclosure import contract_for, load_policy
+from data_contracts.loader import Contract
 
 PUBLICATION_ID = re.compile(r"^[0-9a-f]{16,64}$")
 MART_NAME = re.compile(r"^mart_[a-z_0-9]{1,60}$")
@@ -73,7 +75,8 @@ class Publication:
 
     `folder` holds a Parquet file per mart; `published_at` is known for the current publication and
     for editions (times lie in `CURRENT`, never in the folder). Of an edition there are the rows of
-    its food banks and of periods that ended by its day.
+    its food banks and of periods that ended by its day. `lacked`: None, or marts that were read and
+    did not exist yet when it was made: they then have no row, instead of being an error.
     """
 
     publication_id: str
@@ -82,6 +85,7 @@ class Publication:
     manifest: dict[str, Any] = field(repr=False)
     published_at: datetime | None = None
     edition: Edition | None = None
+    lacked: set[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def published_dir(self) -> Path:
@@ -112,12 +116,15 @@ class Publication:
         Raises PublicationError where the audience has no such mart, or its file was altered.
         """
         path = self.folder / f"{mart}.parquet"
+        hashes = {entry["mart"]: entry["sha256"] for entry in self.manifest.get("marts", ())}
+        if self.lacked is not None and mart not in hashes and self._may_read(mart):
+            self.lacked.add(mart)
+            return pl.LazyFrame(schema=read_schema(contract_for(mart, self.audience)))
         if not MART_NAME.fullmatch(mart) or not path.is_file():
             raise PublicationError(
                 f"publication {self.publication_id} has no {mart} for {self.audience}; "
                 f"it has {', '.join(self.marts())}"
             )
-        hashes = {entry["mart"]: entry["sha256"] for entry in self.manifest.get("marts", ())}
         status = path.stat()
         if _hash(path, status.st_ino, status.st_mtime_ns, status.st_size) != hashes.get(mart):
             raise PublicationError(
@@ -130,6 +137,9 @@ class Publication:
     def read(self, mart: str) -> pl.DataFrame:
         """All rows of one mart, in the order of its key."""
         return self.scan(mart).collect()
+
+    def _may_read(self, mart: str) -> bool:
+        return mart in load_policy().marts_of(self.audience)
 
     def _limit(self, frame: pl.LazyFrame, edition: Edition) -> pl.LazyFrame:
         columns = frame.collect_schema().names()
@@ -147,6 +157,24 @@ class Publication:
         days = [date.fromisoformat(day) for day in self.manifest.get("data_up_to", {}).values()]
         last = pl.lit(max(days, default=edition.end))
         return frame.filter(pl.min_horizontal(end, last) <= edition.end)
+
+
+def read_schema(contract: Contract) -> pl.Schema:
+    """Columns and types of a contract, as its Parquet file has them."""
+    return pl.Schema({column.name: _read_type(column.physical_type) for column in contract.columns})
+
+
+def _read_type(physical_type: str) -> pl.DataType:
+    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", physical_type)
+    if decimal:
+        return pl.Decimal(int(decimal[1]), int(decimal[2]))
+    types: dict[str, pl.DataType] = {
+        "DATE": pl.Date(),
+        "VARCHAR": pl.String(),
+        "BOOLEAN": pl.Boolean(),
+        "BIGINT": pl.Int64(),
+    }
+    return types[physical_type]
 
 
 @dataclass(frozen=True)
@@ -414,29 +442,38 @@ def _open(
             f"{audience!r} is not an audience: data_team, food_banks/<id>, metropole/<code>, public"
         )
     folder = published_dir / publication_id
-    path = folder / "manifest.json"
     try:
-        data = path.read_bytes()
-        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        found, manifest = _read_manifest(folder / "manifest.json")
+        if sha256 not in (None, found):
             raise PublicationError(
                 f"the manifest of publication {publication_id} was altered since it was published;"
                 " `collecto publications rollback` takes another"
             )
-        manifest = _read_json(data, path)
         if audience != "data_team":
             wanted = manifest.get("audiences", {}).get(audience)
             if wanted is None:
                 raise PublicationError(f"publication {publication_id} has nothing for {audience}")
-            path = folder / audience / "manifest.json"
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != wanted:
+            found, manifest = _read_manifest(folder / audience / "manifest.json")
+            if found != wanted:
                 raise PublicationError(
                     f"the manifest of {audience} in publication {publication_id} was altered since"
                     " it was published; `collecto publications rollback` takes another"
                 )
-            manifest = _read_json(data, path)
     except FileNotFoundError:
         raise PublicationError(
             f"publication {publication_id} is not kept in {published_dir}"
         ) from None
     return Publication(publication_id, audience, folder / audience, manifest, published_at)
+
+
+def _read_manifest(path: Path) -> tuple[str, dict[str, Any]]:
+    """SHA-256 and content of a manifest. Raises FileNotFoundError."""
+    status = path.stat()
+    return _parse_manifest(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)
+def _parse_manifest(path: Path, inode: int, modified: int, size: int) -> tuple[str, dict[str, Any]]:
+    """A manifest, once for the file as it stands: it names every file that was read."""
+    data = path.read_bytes()
+    return hashlib.sha256(data).hexdigest(), _read_json(data, path)

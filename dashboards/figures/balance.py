@@ -14,7 +14,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel
-from dashboards.figures.marks import plain, template_of
+from dashboards.figures.marks import HOVER, Mark, lay_out, plain, write_note
 from dashboards.language.formats import write_tonnes, write_tonnes_only
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, MUTED
@@ -125,7 +125,7 @@ def _spread(
 def draw_balance(words: Words, model: FigureModel) -> go.Figure:
     """The Sankey of the closed balance, labels outside the drawing on both sides."""
     if not model.rows:
-        return go.Figure(layout={"template": template_of(words)})
+        return lay_out(words, [])
     nodes = place_nodes(model)
     index = {node.code: position for position, node in enumerate(nodes)}
     colours = [
@@ -134,71 +134,59 @@ def draw_balance(words: Words, model: FigureModel) -> go.Figure:
     sources = [index[code] for code in model.values("source_code")]
     targets = [index[code] for code in model.values("target_code")]
     weights = model.values("weight_kg")
-    figure = go.Figure(
-        go.Sankey(
-            arrangement="fixed",
-            node={
-                "label": [""] * len(nodes),
-                "x": [node.x for node in nodes],
-                "y": [node.y for node in nodes],
-                "color": colours,
-                "thickness": 14,
-                "pad": BALANCE_PAD,
-                "line": {"width": 0},
-                "customdata": [
-                    f"{node.label} : {write_tonnes(words, node.weight_kg)}" for node in nodes
-                ],
-                "hovertemplate": "%{customdata}<extra></extra>",
-            },
-            link={
-                "source": sources,
-                "target": targets,
-                "value": [float(weight) for weight in weights],
-                "color": [
-                    _tint(
-                        colours[target]
-                        if nodes[target].code in BALANCE_SPECIAL_COLOURS
-                        else colours[source]
-                    )
-                    for source, target in zip(sources, targets, strict=True)
-                ],
-                "customdata": [
-                    f"{nodes[source].label} → {nodes[target].label} : {write_tonnes(words, weight)}"
-                    for source, target, weight in zip(sources, targets, weights, strict=True)
-                ],
-                "hovertemplate": "%{customdata}<extra></extra>",
-            },
+    sankey: Mark = {
+        "type": "sankey",
+        "arrangement": "fixed",
+        "node": {
+            "label": [""] * len(nodes),
+            "x": [node.x for node in nodes],
+            "y": [node.y for node in nodes],
+            "color": colours,
+            "thickness": 14,
+            "pad": BALANCE_PAD,
+            "line": {"width": 0},
+            "customdata": [
+                f"{node.label} : {write_tonnes(words, node.weight_kg)}" for node in nodes
+            ],
+            "hovertemplate": HOVER,
+        },
+        "link": {
+            "source": sources,
+            "target": targets,
+            "value": [float(weight) for weight in weights],
+            "color": [
+                _tint(
+                    colours[target]
+                    if nodes[target].code in BALANCE_SPECIAL_COLOURS
+                    else colours[source]
+                )
+                for source, target in zip(sources, targets, strict=True)
+            ],
+            "customdata": [
+                f"{nodes[source].label} → {nodes[target].label} : {write_tonnes(words, weight)}"
+                for source, target, weight in zip(sources, targets, weights, strict=True)
+            ],
+            "hovertemplate": HOVER,
+        },
+    }
+    places = ((0.0, "right", -12), (0.5, "center", 0), (1.0, "left", 12))
+    heads = [
+        write_note(
+            f"<b>{text}</b>", x, 1, yshift=24, xshift=shift, xref="paper", yref="paper",
+            xanchor=anchor, font={"size": 13, "color": MUTED},
         )
-    )
-    for node in nodes:
-        figure.add_annotation(_label_node(words, node))
-    for x, anchor, text in (
-        (0.0, "right", model.labels[0]),
-        (0.5, "center", model.labels[1]),
-        (1.0, "left", model.labels[2]),
-    ):
-        shift = {"right": -12, "center": 0, "left": 12}[anchor]
-        figure.add_annotation(
-            x=x,
-            y=1,
-            yshift=24,
-            xshift=shift,
-            xref="paper",
-            yref="paper",
-            xanchor=anchor,
-            text=f"<b>{text}</b>",
-            showarrow=False,
-            font={"size": 13, "color": MUTED},
-        )
-    figure.update_layout(
-        template=template_of(words),
+        for (x, anchor, shift), text in zip(places, model.labels[:3], strict=True)
+    ]  # fmt: skip
+    return lay_out(
+        words,
+        [sankey],
+        [*(_label_node(words, node) for node in nodes), *heads],
         height=BALANCE_HEIGHT,
         margin=BALANCE_MARGIN,
     )
-    return figure
 
 
-def _label_node(words: Words, node: PlacedNode) -> dict[str, Any]:
+def _label_node(words: Words, node: PlacedNode) -> Mark:
     """The label of a node: beside it on both sides, over it for the sites."""
     value = write_tonnes_only(words, node.weight_kg)
     label = {

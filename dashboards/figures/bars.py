@@ -13,11 +13,12 @@ import plotly.graph_objects as go
 from dashboards.figure_models import FigureModel, write_cell, write_measure
 from dashboards.figures.marks import (
     HOVER,
+    Mark,
+    lay_out,
     name_row,
     plain,
     read_role,
     scale_values,
-    template_of,
     top_of,
     write_short,
 )
@@ -44,88 +45,94 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
     ]
     kind = column.kind
     positions = list(range(len(labels)))
-    figure = go.Figure()
+    before, scaled, marks = (scale_values(row, kind) for row in (earlier, current, targets))
+    bars: list[Mark] = []
     if any(value is not None for value in earlier):
-        figure.add_bar(
-            name=model.labels[1],
-            x=positions,
-            y=scale_values(earlier, kind),
-            marker={"color": PREVIOUS},
-            hovertemplate=HOVER,
-            customdata=[
-                f"{name} · {model.labels[1]} : {write_measure(words, kind, value)}"
-                for name, value in zip(names, earlier, strict=True)
-            ],
+        bars.append(
+            {
+                "type": "bar",
+                "name": model.labels[1],
+                "x": positions,
+                "y": before,
+                "marker": {"color": PREVIOUS},
+                "hovertemplate": HOVER,
+                "customdata": [
+                    f"{name} · {model.labels[1]} : {write_measure(words, kind, value)}"
+                    for name, value in zip(names, earlier, strict=True)
+                ],
+            }
         )
-    figure.add_bar(
-        name=model.labels[0],
-        x=positions,
-        y=scale_values(current, kind),
-        marker={
-            "color": ACTUAL,
-            "line": {"color": ACTUAL, "width": 1},
-            "pattern": {
-                "shape": ["/" if flag else "" for flag in hatched],
-                "fillmode": "replace",
-                "fgcolor": ACTUAL,
-                "bgcolor": PAPER,
-                "size": 7,
-                "solidity": 0.3,
+    bars.append(
+        {
+            "type": "bar",
+            "name": model.labels[0],
+            "x": positions,
+            "y": scaled,
+            "marker": {
+                "color": ACTUAL,
+                "line": {"color": ACTUAL, "width": 1},
+                "pattern": {
+                    "shape": ["/" if flag else "" for flag in hatched],
+                    "fillmode": "replace",
+                    "fgcolor": ACTUAL,
+                    "bgcolor": PAPER,
+                    "size": 7,
+                    "solidity": 0.3,
+                },
             },
-        },
-        text=[write_short(words, kind, value) for value in current],
-        textposition="outside",
-        textfont={"size": 13 if len(labels) <= MANY_BARS else 11, "color": INK},
-        cliponaxis=False,
-        constraintext="none",
-        textangle=0,
-        hovertemplate=HOVER,
-        customdata=[
-            f"{name} : {write_measure(words, kind, value)}"
-            + (f" ({write_growth(words, growth)})" if growth else "")
-            for name, value, growth in zip(names, current, growths, strict=True)
+            "text": [write_short(words, kind, value) for value in current],
+            "textposition": "outside",
+            "textfont": {"size": 13 if len(labels) <= MANY_BARS else 11, "color": INK},
+            "cliponaxis": False,
+            "constraintext": "none",
+            "textangle": 0,
+            "hovertemplate": HOVER,
+            "customdata": [
+                f"{name} : {write_measure(words, kind, value)}"
+                + (f" ({write_growth(words, growth)})" if growth else "")
+                for name, value, growth in zip(names, current, growths, strict=True)
+            ],
+        }
+    )
+    return lay_out(
+        words,
+        bars,
+        shapes=[
+            {
+                "type": "line",
+                "x0": position - 0.42,
+                "x1": position + 0.42,
+                "y0": target,
+                "y1": target,
+                "line": {"color": INK, "width": 2, "dash": "dot"},
+            }
+            for position, target in zip(positions, marks, strict=True)
+            if target is not None
         ],
-    )
-    for position, target in zip(positions, scale_values(targets, kind), strict=True):
-        if target is not None:
-            figure.add_shape(
-                type="line",
-                x0=position - 0.42,
-                x1=position + 0.42,
-                y0=target,
-                y1=target,
-                line={"color": INK, "width": 2, "dash": "dot"},
-            )
-    top = top_of(
-        scale_values(current, kind), scale_values(earlier, kind), scale_values(targets, kind)
-    )
-    figure.update_layout(
-        template=template_of(words),
         height=340,
         barmode="group",
         bargap=0.58 if len(labels) < 4 else 0.4 if len(labels) < MANY_BARS else 0.3,
         bargroupgap=0.06,
         margin={"l": 46, "r": 2, "t": 22, "b": 28},
+        xaxis={
+            "tickvals": positions,
+            "ticktext": labels,
+            "tickangle": 0,
+            "tickfont": {"size": 11 if len(labels) > MANY_BARS else 13, "color": MUTED},
+            "showline": True,
+            "linecolor": MUTED,
+            "linewidth": 1,
+        },
+        yaxis={
+            "range": [0, top_of(scaled, before, marks) * 1.04],
+            "nticks": 5,
+            "showgrid": True,
+            "gridcolor": LINE,
+            "gridwidth": 1,
+            "tickformat": ",~g",
+            "rangemode": "tozero",
+        },
     )
-    figure.update_xaxes(
-        tickvals=positions,
-        ticktext=labels,
-        tickangle=0,
-        tickfont={"size": 11 if len(labels) > MANY_BARS else 13, "color": MUTED},
-        showline=True,
-        linecolor=MUTED,
-        linewidth=1,
-    )
-    figure.update_yaxes(
-        range=[0, top * 1.04],
-        nticks=5,
-        showgrid=True,
-        gridcolor=LINE,
-        gridwidth=1,
-        tickformat=",~g",
-        rangemode="tozero",
-    )
-    return figure
 
 
 def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
@@ -134,51 +141,56 @@ def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
     names = plain(model.by_role("label"))
     shares, earlier = model.by_role("share"), model.by_role("earlier")
     kind = column.kind
-    positions = list(range(len(names)))
-    figure = go.Figure()
-    figure.add_bar(
-        name=column.label,
-        orientation="h",
-        y=positions,
-        x=scale_values(values, kind),
-        width=0.3,
-        marker={"color": ACTUAL},
-        text=[
-            f"<b>{write_measure(words, kind, value)}</b>"
-            + (f" · {write_cell(words, 'whole_share', share)}" if share is not None else "")
-            for value, share in zip(values, shares, strict=True)
-        ],
-        textposition="outside",
-        textfont={"size": 13, "color": INK},
-        cliponaxis=False,
-        constraintext="none",
-        hovertemplate=HOVER,
-        customdata=[
-            f"{name} : {write_measure(words, kind, value)}"
-            for name, value in zip(names, values, strict=True)
-        ],
-    )
-    if any(value is not None for value in earlier):
-        figure.add_bar(
-            name=model.labels[1],
-            orientation="h",
-            y=[position + 0.25 for position in positions],
-            x=scale_values(earlier, kind),
-            width=0.13,
-            marker={"color": PREVIOUS},
-            hovertemplate=HOVER,
-            customdata=[
-                f"{name} · {model.labels[1]} : {write_measure(words, kind, value)}"
-                for name, value in zip(names, earlier, strict=True)
+    scaled, before = scale_values(values, kind), scale_values(earlier, kind)
+    bars: list[Mark] = [
+        {
+            "type": "bar",
+            "name": column.label,
+            "orientation": "h",
+            "y": list(range(len(names))),
+            "x": scaled,
+            "width": 0.3,
+            "marker": {"color": ACTUAL},
+            "text": [
+                f"<b>{write_measure(words, kind, value)}</b>"
+                + (f" · {write_cell(words, 'whole_share', share)}" if share is not None else "")
+                for value, share in zip(values, shares, strict=True)
             ],
+            "textposition": "outside",
+            "textfont": {"size": 13, "color": INK},
+            "cliponaxis": False,
+            "constraintext": "none",
+            "hovertemplate": HOVER,
+            "customdata": [
+                f"{name} : {write_measure(words, kind, value)}"
+                for name, value in zip(names, values, strict=True)
+            ],
+        }
+    ]
+    if any(value is not None for value in earlier):
+        bars.append(
+            {
+                "type": "bar",
+                "name": model.labels[1],
+                "orientation": "h",
+                "y": [position + 0.25 for position in range(len(names))],
+                "x": before,
+                "width": 0.13,
+                "marker": {"color": PREVIOUS},
+                "hovertemplate": HOVER,
+                "customdata": [
+                    f"{name} · {model.labels[1]} : {write_measure(words, kind, value)}"
+                    for name, value in zip(names, earlier, strict=True)
+                ],
+            }
         )
-    for position, name in zip(positions, names, strict=True):
-        figure.add_annotation(name_row(name, position - 0.34))
-    _lay_out_rows(figure, words, len(names))
-    top = top_of(scale_values(values, kind), scale_values(earlier, kind))
-    low = min((value for value in scale_values(values, kind) if value is not None), default=0)
-    figure.update_xaxes(visible=False, range=[min(low, 0) * 1.5, top * 1.5])
-    return figure
+    low = min((value for value in scaled if value is not None), default=0)
+    return _lay_out_rows(
+        words,
+        bars,
+        [name_row(name, position - 0.34) for position, name in enumerate(names)],
+        [min(low, 0) * 1.5, top_of(scaled, before) * 1.5],
+    )
 
 
 def draw_ranges(words: Words, model: FigureModel) -> go.Figure:
@@ -187,22 +199,22 @@ def draw_ranges(words: Words, model: FigureModel) -> go.Figure:
     names = plain(model.by_role("label"))
     lows, highs = model.by_role("low"), model.by_role("high")
     kind = column.kind
-    positions = list(range(len(names)))
     scaled = scale_values(values, kind)
     low, high = scale_values(lows, kind), scale_values(highs, kind)
 
     def span(value: float | None, end: float | None) -> float:
         return 0.0 if value is None or end is None else abs(end - value)
 
-    figure = go.Figure()
-    figure.add_bar(
-        name=column.label,
-        orientation="h",
-        y=positions,
-        x=scaled,
-        width=0.26,
-        marker={"color": ACTUAL},
-        error_x={
+    texts = [_write_range(words, kind, *row) for row in zip(values, lows, highs, strict=True)]
+    bar: Mark = {
+        "type": "bar",
+        "name": column.label,
+        "orientation": "h",
+        "y": list(range(len(names))),
+        "x": scaled,
+        "width": 0.26,
+        "marker": {"color": ACTUAL},
+        "error_x": {
             "type": "data",
             "symmetric": False,
             "array": [span(value, end) for value, end in zip(scaled, high, strict=True)],
@@ -211,18 +223,14 @@ def draw_ranges(words: Words, model: FigureModel) -> go.Figure:
             "thickness": 1.5,
             "width": 5,
         },
-        hovertemplate=HOVER,
-        customdata=[
-            f"{name} : {_write_range(words, kind, *row)}"
-            for name, *row in zip(names, values, lows, highs, strict=True)
-        ],
-    )
-    for position, (name, *row) in enumerate(zip(names, values, lows, highs, strict=True)):
-        text = f"{name}<br><b>{_write_range(words, kind, *row)}</b>"
-        figure.add_annotation({**name_row(text, position - 0.42), "align": "left"})
-    _lay_out_rows(figure, words, len(names), row_height=78)
-    figure.update_xaxes(visible=False, range=[0, top_of(scaled, high) * 1.04])
-    return figure
+        "hovertemplate": HOVER,
+        "customdata": [f"{name} : {text}" for name, text in zip(names, texts, strict=True)],
+    }
+    notes = [
+        name_row(f"{name}<br><b>{text}</b>", position - 0.42, align="left")
+        for position, (name, text) in enumerate(zip(names, texts, strict=True))
+    ]
+    return _lay_out_rows(words, [bar], notes, [0, top_of(scaled, high) * 1.04], row_height=78)
 
 
 def draw_waterfall(words: Words, model: FigureModel) -> go.Figure:
@@ -253,30 +261,29 @@ def draw_waterfall(words: Words, model: FigureModel) -> go.Figure:
         ACTUAL if step == "total" else FAVOURABLE if length >= 0 else UNFAVOURABLE
         for length, step in zip(scaled, steps, strict=True)
     ]
-    figure = go.Figure()
-    figure.add_bar(
-        name=column.label,
-        orientation="h",
-        y=list(range(len(names))),
-        base=bases,
-        x=[top - base for base, top in zip(bases, tops, strict=True)],
-        width=0.34,
-        marker={"color": colours},
-        hovertemplate=HOVER,
-        customdata=[
+    bar: Mark = {
+        "type": "bar",
+        "name": column.label,
+        "orientation": "h",
+        "y": list(range(len(names))),
+        "base": bases,
+        "x": [top - base for base, top in zip(bases, tops, strict=True)],
+        "width": 0.34,
+        "marker": {"color": colours},
+        "hovertemplate": HOVER,
+        "customdata": [
             f"{name} : {write_measure(words, kind, value)}"
             for name, value in zip(names, values, strict=True)
         ],
-    )
+    }
+    notes = []
     for position, (name, value) in enumerate(zip(names, values, strict=True)):
         sign = "+" if value is not None and value > 0 else ""
         text = f"{name} <b>{sign}{write_measure(words, kind, value)}</b>"
-        figure.add_annotation(name_row(text, position - 0.36))
-    _lay_out_rows(figure, words, len(names))
+        notes.append(name_row(text, position - 0.36))
     low, high = min([0.0, *bases]), max([0.0, *tops])
     room = (high - low or 1.0) * 0.02
-    figure.update_xaxes(visible=False, range=[low - room, high + room])
-    return figure
+    return _lay_out_rows(words, [bar], notes, [low - room, high + room])
 
 
 def _write_range(words: Words, kind: str, value: Any, low: Any, high: Any) -> str:
@@ -289,11 +296,17 @@ def _write_range(words: Words, kind: str, value: Any, low: Any, high: Any) -> st
     return f"{text} {span}"
 
 
-def _lay_out_rows(figure: go.Figure, words: Words, count: int, row_height: int = 58) -> None:
-    figure.update_layout(
-        template=template_of(words),
+def _lay_out_rows(
+    words: Words, bars: list[Mark], names: list[Mark], span: list[float], row_height: int = 58
+) -> go.Figure:
+    count = len(names)
+    return lay_out(
+        words,
+        bars,
+        names,
         height=20 + row_height * max(count, 1),
         barmode="overlay",
         margin={"l": 0, "r": 0, "t": 4, "b": 4},
+        xaxis={"visible": False, "range": span},
+        yaxis={"visible": False, "range": [count - 0.45, -0.65] if count else [1, 0]},
     )
-    figure.update_yaxes(visible=False, range=[count - 0.45, -0.65] if count else [1, 0])

@@ -13,7 +13,16 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel, write_measure
-from dashboards.figures.marks import HOVER, plain, read_role, scale_values, template_of, write_short
+from dashboards.figures.marks import (
+    HOVER,
+    Mark,
+    lay_out,
+    plain,
+    read_role,
+    scale_values,
+    write_note,
+    write_short,
+)
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, UNFAVOURABLE
 
@@ -38,51 +47,52 @@ def draw_heat(words: Words, model: FigureModel) -> go.Figure:
         [math.sqrt(max(float(cells.get((row, head)) or 0), 0) / float(top)) for head in head_names]
         for row in row_names
     ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=shades,
-            x=list(range(len(head_names))),
-            y=list(range(len(row_names))),
-            zmin=0,
-            zmax=1,
-            colorscale=[[place / 5, colour] for place, colour in enumerate(SHADES)],
-            showscale=False,
-            xgap=2,
-            ygap=2,
-            hovertemplate=HOVER,
-            customdata=[
-                [
-                    f"{row} · {head} : {write_measure(words, kind, cells.get((row, head)))}"
-                    for head in head_names
-                ]
-                for row in row_names
-            ],
-        )
-    )
-    for y, row in enumerate(row_names):
-        for x, head in enumerate(head_names):
-            figure.add_annotation(
-                x=x,
-                y=y,
-                text=write_short(words, kind, cells.get((row, head))),
-                showarrow=False,
+    shaded: Mark = {
+        "type": "heatmap",
+        "z": shades,
+        "x": list(range(len(head_names))),
+        "y": list(range(len(row_names))),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[place / 5, colour] for place, colour in enumerate(SHADES)],
+        "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
+        "hovertemplate": HOVER,
+        "customdata": [
+            [
+                f"{row} · {head} : {write_measure(words, kind, cells.get((row, head)))}"
+                for head in head_names
+            ]
+            for row in row_names
+        ],
+    }
+    return lay_out(
+        words,
+        [shaded],
+        [
+            write_note(
+                write_short(words, kind, cells.get((row, head))), x, y,
                 font={"size": 13, "color": PAPER if shades[y][x] > DARK_FROM else ON_SHADE},
             )
-    figure.update_layout(
-        template=template_of(words),
+            for y, row in enumerate(row_names)
+            for x, head in enumerate(head_names)
+        ],
         height=60 + 40 * max(len(row_names), 1),
         margin={"l": 190, "r": 2, "t": 34, "b": 4},
-    )
-    figure.update_xaxes(
-        side="top", tickvals=list(range(len(head_names))), ticktext=head_names, tickangle=0
-    )
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=list(range(len(row_names))),
-        ticktext=row_names,
-        tickfont={"size": 13, "color": INK},
-    )
-    return figure
+        xaxis={
+            "side": "top",
+            "tickvals": list(range(len(head_names))),
+            "ticktext": head_names,
+            "tickangle": 0,
+        },
+        yaxis={
+            "autorange": "reversed",
+            "tickvals": list(range(len(row_names))),
+            "ticktext": row_names,
+            "tickfont": {"size": 13, "color": INK},
+        },
+    )  # fmt: skip
 
 
 def draw_map(words: Words, model: FigureModel) -> go.Figure:
@@ -99,62 +109,75 @@ def draw_map(words: Words, model: FigureModel) -> go.Figure:
     kind = column.kind
     scaled = [value or 0.0 for value in scale_values(values, kind)]
     top = max(scaled, default=1) or 1
-    figure = go.Figure()
-    for outline, value in zip(outlines, scaled, strict=True):
-        for ring in json.loads(outline) if outline else ():
-            figure.add_scatter(
-                x=[point[0] for point in ring],
-                y=[point[1] for point in ring],
-                mode="lines",
-                fill="toself",
-                fillcolor=_shade(value / top),
-                line={"color": MUTED, "width": 0.7},
-                hoverinfo="skip",
-            )
+    marks: list[Mark] = [
+        {
+            "type": "scatter",
+            "x": [point[0] for point in ring],
+            "y": [point[1] for point in ring],
+            "mode": "lines",
+            "fill": "toself",
+            "fillcolor": _shade(value / top),
+            "line": {"color": MUTED, "width": 0.7},
+            "hoverinfo": "skip",
+        }
+        for outline, value in zip(outlines, scaled, strict=True)
+        for ring in (json.loads(outline) if outline else ())
+    ]
     has_outlines = any(outlines)
     known = [index for index in range(len(names)) if latitudes[index] is not None]
-    figure.add_scatter(
-        x=[float(longitudes[index]) for index in known],
-        y=[float(latitudes[index]) for index in known],
-        mode="markers",
-        marker={
-            "size": [
-                7 if has_outlines else 5 + LARGEST_SYMBOL * math.sqrt(max(scaled[index], 0) / top)
+    marks.append(
+        {
+            "type": "scatter",
+            "x": [float(longitudes[index]) for index in known],
+            "y": [float(latitudes[index]) for index in known],
+            "mode": "markers",
+            "marker": {
+                "size": [
+                    7
+                    if has_outlines
+                    else 5 + LARGEST_SYMBOL * math.sqrt(max(scaled[index], 0) / top)
+                    for index in known
+                ],
+                "color": INK if has_outlines else ACTUAL,
+                "opacity": 0.35 if has_outlines else 0.62,
+                "line": {"color": PAPER, "width": 1},
+            },
+            "hovertemplate": "%{customdata[1]}<extra></extra>",
+            "customdata": [
+                (codes[index], f"{names[index]} : {write_measure(words, kind, values[index])}")
                 for index in known
             ],
-            "color": INK if has_outlines else ACTUAL,
-            "opacity": 0.35 if has_outlines else 0.62,
-            "line": {"color": PAPER, "width": 1},
-        },
-        hovertemplate="%{customdata[1]}<extra></extra>",
-        customdata=[
-            (codes[index], f"{names[index]} : {write_measure(words, kind, values[index])}")
-            for index in known
-        ],
-        selected={"marker": {"color": UNFAVOURABLE, "opacity": 0.85}},
-        unselected={"marker": {"opacity": 0.35 if has_outlines else 0.62}},
+            "selected": {"marker": {"color": UNFAVOURABLE, "opacity": 0.85}},
+            "unselected": {"marker": {"opacity": 0.35 if has_outlines else 0.62}},
+        }
     )
-    for index in sorted(known, key=lambda index: -scaled[index])[:6]:
-        figure.add_annotation(
-            x=float(longitudes[index]),
-            y=float(latitudes[index]),
+    notes = [
+        write_note(
+            names[index],
+            float(longitudes[index]),
+            float(latitudes[index]),
             yshift=0
             if has_outlines
             else -(9 + LARGEST_SYMBOL * math.sqrt(scaled[index] / top) / 2),
-            text=names[index],
-            showarrow=False,
             bgcolor="rgba(255,255,255,0.8)",
             font={"size": 12, "color": INK},
         )
+        for index in sorted(known, key=lambda index: -scaled[index])[:6]
+    ]
     middle = sum(float(latitudes[index]) for index in known) / len(known) if known else 46.0
-    figure.update_layout(
-        template=template_of(words), height=460, margin={"l": 4, "r": 4, "t": 4, "b": 4}
+    return lay_out(
+        words,
+        marks,
+        notes,
+        height=460,
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+        xaxis={"visible": False, "gridcolor": LINE},
+        yaxis={
+            "visible": False,
+            "scaleanchor": "x",
+            "scaleratio": 1 / math.cos(math.radians(middle)),
+        },
     )
-    figure.update_xaxes(visible=False, gridcolor=LINE)
-    figure.update_yaxes(
-        visible=False, scaleanchor="x", scaleratio=1 / math.cos(math.radians(middle))
-    )
-    return figure
 
 
 def _shade(share: float) -> str:

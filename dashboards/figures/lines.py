@@ -11,7 +11,16 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.figure_models import FigureModel, write_measure
-from dashboards.figures.marks import HOVER, plain, read_role, scale_values, template_of, top_of
+from dashboards.figures.marks import (
+    HOVER,
+    Mark,
+    lay_out,
+    plain,
+    read_role,
+    scale_values,
+    top_of,
+    write_note,
+)
 from dashboards.language.words import Words
 from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, PREVIOUS, SERIES, UNFAVOURABLE
 
@@ -33,7 +42,7 @@ def draw_lines(words: Words, model: FigureModel) -> go.Figure:
     places = {day: place for place, day in enumerate(ticks)}
     scaled = scale_values(values, kind)
     top = top_of(scaled)
-    figure = go.Figure()
+    lines: list[Mark] = []
     ends: list[tuple[float, str, str]] = []
     for index, name in enumerate(names):
         rows = [
@@ -44,38 +53,43 @@ def draw_lines(words: Words, model: FigureModel) -> go.Figure:
             if owner == name
         ]
         colour = SERIES[index] if index < len(SERIES) else PREVIOUS
-        figure.add_scatter(
-            name=name,
-            x=[row[0] for row in rows],
-            y=[row[1] for row in rows],
-            mode="lines+markers",
-            line={"color": colour, "width": 2.5, "dash": DASHES[index % len(DASHES)]},
-            marker={"size": 5, "color": colour},
-            hovertemplate=HOVER,
-            customdata=[
-                f"{name} · {label} : {write_measure(words, kind, raw)}" for _, _, raw, label in rows
-            ],
+        lines.append(
+            {
+                "type": "scatter",
+                "name": name,
+                "x": [row[0] for row in rows],
+                "y": [row[1] for row in rows],
+                "mode": "lines+markers",
+                "line": {"color": colour, "width": 2.5, "dash": DASHES[index % len(DASHES)]},
+                "marker": {"size": 5, "color": colour},
+                "hovertemplate": HOVER,
+                "customdata": [
+                    f"{name} · {label} : {write_measure(words, kind, raw)}"
+                    for _, _, raw, label in rows
+                ],
+            }
         )
         last = next((row for row in reversed(rows) if row[1] is not None), None)
         if last is not None and last[1] is not None:
             ends.append((last[1], f"{name} <b>{write_measure(words, kind, last[2])}</b>", colour))
-    for (_, text, colour), y in zip(
-        ends, _spread([end[0] for end in ends], top * LABEL_ROOM), strict=True
-    ):
-        figure.add_annotation(
-            x=len(places) - 1,
-            y=y,
+    notes = [
+        write_note(
+            text,
+            len(places) - 1,
+            y,
             xshift=10,
             xanchor="left",
             yanchor="middle",
             align="left",
-            text=text,
-            showarrow=False,
             font={"size": 13, "color": INK if colour == PREVIOUS else colour},
         )
-    _lay_out(figure, words, list(ticks.values()), [0, top * 1.08])
-    figure.update_layout(margin={"r": 250 if any(names) else 90})
-    return figure
+        for (_, text, colour), y in zip(
+            ends, _spread([end[0] for end in ends], top * LABEL_ROOM), strict=True
+        )
+    ]
+    return _lay_out_times(
+        words, lines, notes, list(ticks.values()), [0, top * 1.08], 250 if any(names) else 90
+    )
 
 
 def draw_control(words: Words, model: FigureModel) -> go.Figure:
@@ -85,68 +99,90 @@ def draw_control(words: Words, model: FigureModel) -> go.Figure:
     kind = column.kind
     scaled = scale_values(values, kind)
     places = list(range(len(days)))
-    figure = go.Figure()
+    lines: list[Mark] = []
     limits: list[float | None] = []
     for role in ("low", "high"):
         limit = scale_values(model.by_role(role), kind)
         limits += limit
         if any(value is not None for value in limit):
-            figure.add_scatter(
-                name=role,
-                x=places,
-                y=limit,
-                mode="lines",
-                line={"color": MUTED, "width": 1.5, "dash": "dash"},
-                hoverinfo="skip",
+            lines.append(
+                {
+                    "type": "scatter",
+                    "name": role,
+                    "x": places,
+                    "y": limit,
+                    "mode": "lines",
+                    "line": {"color": MUTED, "width": 1.5, "dash": "dash"},
+                    "hoverinfo": "skip",
+                }
             )
-    figure.add_scatter(
-        name=column.label,
-        x=places,
-        y=scaled,
-        mode="lines+markers+text",
-        line={"color": ACTUAL, "width": 2.5},
-        marker={
-            "size": [11 if flag else 6 for flag in flags],
-            "symbol": ["diamond" if flag else "circle" for flag in flags],
-            "color": [UNFAVOURABLE if flag else ACTUAL for flag in flags],
-            "line": {"width": 1, "color": PAPER},
-        },
-        text=[
-            write_measure(words, kind, value) if flag or place == len(places) - 1 else ""
-            for place, (value, flag) in enumerate(zip(values, flags, strict=True))
-        ],
-        textposition="top center",
-        textfont={"size": 13, "color": INK},
-        cliponaxis=False,
-        hovertemplate=HOVER,
-        customdata=[
-            f"{label} : {write_measure(words, kind, value)}"
-            for label, value in zip(labels, values, strict=True)
-        ],
+    lines.append(
+        {
+            "type": "scatter",
+            "name": column.label,
+            "x": places,
+            "y": scaled,
+            "mode": "lines+markers+text",
+            "line": {"color": ACTUAL, "width": 2.5},
+            "marker": {
+                "size": [11 if flag else 6 for flag in flags],
+                "symbol": ["diamond" if flag else "circle" for flag in flags],
+                "color": [UNFAVOURABLE if flag else ACTUAL for flag in flags],
+                "line": {"width": 1, "color": PAPER},
+            },
+            "text": [
+                write_measure(words, kind, value) if flag or place == len(places) - 1 else ""
+                for place, (value, flag) in enumerate(zip(values, flags, strict=True))
+            ],
+            "textposition": "top center",
+            "textfont": {"size": 13, "color": INK},
+            "cliponaxis": False,
+            "hovertemplate": HOVER,
+            "customdata": [
+                f"{label} : {write_measure(words, kind, value)}"
+                for label, value in zip(labels, values, strict=True)
+            ],
+        }
     )
     known = [value for value in [*scaled, *limits] if value is not None]
     bottom = min([0.0, *known])
-    _lay_out(figure, words, labels, [bottom * 1.15, top_of(scaled, limits) * 1.15])
-    figure.update_layout(margin={"r": 40})
-    return figure
+    span = [bottom * 1.15, top_of(scaled, limits) * 1.15]
+    return _lay_out_times(words, lines, [], labels, span, 40)
 
 
-def _lay_out(figure: go.Figure, words: Words, labels: list[Any], span: list[float]) -> None:
+def _lay_out_times(
+    words: Words,
+    lines: list[Mark],
+    notes: list[Mark],
+    labels: list[Any],
+    span: list[float],
+    room: int,
+) -> go.Figure:
+    """`room`: pixels on the right, for what stands at the end of the lines."""
     step = max(1, -(-len(labels) // 9))
     shown = list(range(len(labels) - 1, -1, -step))[::-1]
-    figure.update_layout(
-        template=template_of(words), height=360, margin={"l": 46, "t": 22, "b": 30}
-    )
-    figure.update_xaxes(
-        tickvals=shown,
-        ticktext=[str(labels[place]) for place in shown],
-        tickangle=0,
-        range=[-0.3, max(len(labels) - 0.7, 0.7)],
-        showline=True,
-        linecolor=MUTED,
-    )
-    figure.update_yaxes(
-        range=span, nticks=5, showgrid=True, gridcolor=LINE, gridwidth=1, tickformat=",~g"
+    return lay_out(
+        words,
+        lines,
+        notes,
+        height=360,
+        margin={"l": 46, "r": room, "t": 22, "b": 30},
+        xaxis={
+            "tickvals": shown,
+            "ticktext": [str(labels[place]) for place in shown],
+            "tickangle": 0,
+            "range": [-0.3, max(len(labels) - 0.7, 0.7)],
+            "showline": True,
+            "linecolor": MUTED,
+        },
+        yaxis={
+            "range": span,
+            "nticks": 5,
+            "showgrid": True,
+            "gridcolor": LINE,
+            "gridwidth": 1,
+            "tickformat": ",~g",
+        },
     )
 
 

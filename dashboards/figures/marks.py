@@ -20,15 +20,40 @@ SEPARATORS = {"fr": ",\u202f", "en": ".,"}
 SCALES = {"tonnes": 1000, "share": 0.01, "growth": 0.01}
 HOVER = "%{customdata}<extra></extra>"
 
+# A trace, a text or a line of a chart, in the words of plotly.
+Mark = dict[str, Any]
+
 
 def plain(texts: Sequence[Any]) -> list[str]:
     """Texts of data for a chart, whose labels would read mark-up in them."""
     return [escape(str(text), quote=False) for text in texts]
 
 
-def template_of(words: Words) -> go.layout.Template:
-    """The template of charts, with the separators of the language."""
-    return chart_template(SEPARATORS[words.language])
+def lay_out(
+    words: Words,
+    traces: Sequence[Mark],
+    notes: Sequence[Mark] = (),
+    shapes: Sequence[Mark] = (),
+    **layout: Any,
+) -> go.Figure:
+    """The chart of these marks, in the template with the separators of the language.
+
+    Plotly checks them all at once: adding them one by one takes five times as long.
+    """
+    return go.Figure(
+        data=traces,
+        layout={
+            "template": chart_template(SEPARATORS[words.language]),
+            "annotations": notes,
+            "shapes": shapes,
+            **layout,
+        },
+    )
+
+
+def write_note(text: str, x: float, y: float, **properties: Any) -> Mark:
+    """A text on a chart, without an arrow."""
+    return {"x": x, "y": y, "text": text, "showarrow": False, **properties}
 
 
 def scale_values(values: Sequence[Any], kind: str) -> list[float | None]:
@@ -64,18 +89,12 @@ def top_of(*series: Sequence[float | None]) -> float:
     )
 
 
-def name_row(text: str, y: float) -> dict[str, Any]:
-    """The annotation that names a horizontal bar, above it."""
-    return {
-        "x": 0,
-        "y": y,
-        "xref": "paper",
-        "xanchor": "left",
-        "yanchor": "middle",
-        "text": text,
-        "showarrow": False,
-        "font": {"size": 14, "color": INK},
-    }
+def name_row(text: str, y: float, **properties: Any) -> Mark:
+    """The text that names a horizontal bar, above it."""
+    return write_note(
+        text, 0, y, xref="paper", xanchor="left", yanchor="middle",
+        font={"size": 14, "color": INK}, **properties,
+    )  # fmt: skip
 
 
 def list_keys(words: Words, model: FigureModel) -> list[tuple[str, str]]:

@@ -161,9 +161,7 @@ def _build_months(scope: Scope) -> FigureModel:
     words = scope.words
     by_month = {
         reading.start: reading.value
-        for reading in scope.readings.values()
-        if (reading.code, reading.variant, reading.kind)
-        == ("induced_kg_per_tonne", "transport", "month")
+        for reading in scope.readings.months("induced_kg_per_tonne", "transport")
     }
 
     def write_alt(known: list[tuple[date, Decimal | int]]) -> str:

@@ -27,11 +27,10 @@ from dashboards.page_models.page import Cards, PageModel, Sentences, link_report
 from dashboards.page_models.quotes import write_quotes, write_signature, write_warnings
 from dashboards.page_models.scope import MonthlyFigure, build_monthly, read_scope
 from dashboards.readings import (
-    add_distributed,
-    food_flows,
     read_methods,
-    read_supplied_records,
     read_value,
+    scan_food_flows,
+    sum_distributed,
 )
 from data_contracts.publications import Publication
 
@@ -48,8 +47,7 @@ VERDICT_MARKS = {"equal": "✓", "reached": "✓", "apart": "✕", "missing": "�
 def build_essentiel(publication: Publication, filters: Filters, words: Words) -> PageModel:
     """The view model of the page."""
     scope = read_scope(publication, filters, words)
-    supplied = read_supplied_records(publication, filters.food_bank.food_bank_id)
-    kpis = _build_cards(scope, supplied)
+    kpis = _build_cards(scope)
     adoption = tuple(build_kpi(scope, code, variant) for code, variant in ADOPTION)
     return PageModel(
         PAGE,
@@ -69,14 +67,14 @@ def build_essentiel(publication: Publication, filters: Filters, words: Words) ->
     )
 
 
-def _build_cards(scope: Scope, supplied: frozenset[str]) -> tuple[Kpi, ...]:
+def _build_cards(scope: Scope) -> tuple[Kpi, ...]:
     """Six cards; those whose records are not supplied say so."""
     words = scope.words
     fresh = build_kpi(scope, "fresh_share_distributed", "standard")
     emissions = build_kpi(scope, "induced_kg_per_tonne", "transport")
     people = (
         build_people_kpi(scope)
-        if "beneficiary_reports" in supplied
+        if "beneficiary_reports" in scope.supplied
         else not_supplied(words, "people_declared")
     )
     return (
@@ -178,11 +176,9 @@ def _distributed_by_month(
     publication: Publication, food_bank_id: str, year: int
 ) -> dict[date, Decimal]:
     """Food distributed by month, this year and the year before."""
-    flows = food_flows(publication, food_bank_id, date(year - 1, 1, 1), date(year, 12, 1))
-    return {
-        month: add_distributed(flows.filter(pl.col("month") == month)).weight_kg
-        for month in flows["month"].unique().sort().to_list()
-    }
+    flows = scan_food_flows(publication, food_bank_id, date(year - 1, 1, 1), date(year, 12, 1))
+    months = flows.group_by("month").agg(sum_distributed("weight_kg")).sort("month").collect()
+    return dict(months.iter_rows())
 
 
 def _write_adoption_title(scope: Scope) -> str:

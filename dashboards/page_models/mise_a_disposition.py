@@ -400,11 +400,7 @@ def _build_people(scope: Scope, is_supplied: bool) -> FigureModel:
             notes=(missing, words("people.note.missing")),
             state="not_supplied",
         )
-    counts = {
-        reading.start: reading.value
-        for reading in scope.readings.values()
-        if (reading.code, reading.variant, reading.kind) == ("people_declared", "", "month")
-    }
+    counts = {month.start: month.value for month in scope.readings.months("people_declared")}
     card = build_people_kpi(scope)
     title = words("people.title.neutral")
     if card.state == "ok":

@@ -6,7 +6,7 @@ belongs in `views.py`; what it says in the file of its page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboards.figure_models import FigureModel
 from dashboards.filters import Filters, write_query
@@ -155,3 +155,23 @@ class PageModel:
             if figure.figure_id == figure_id:
                 return figure
         raise KeyError(f"page {self.page} has no figure {figure_id}")
+
+
+def mark_lacking(words: Words, page: PageModel) -> PageModel:
+    """A page of a publication that was made before a table that the page reads existed.
+
+    Its figures without rows say so; all others stand.
+    """
+    return replace(
+        page,
+        sections=tuple(
+            replace(
+                section,
+                state="not_in_publication",
+                notes=(words("not_in_publication"),),
+            )
+            if isinstance(section, FigureModel) and section.state == "empty"
+            else section
+            for section in page.sections
+        ),
+    )

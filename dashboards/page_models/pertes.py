@@ -112,11 +112,8 @@ def _build_months(scope: Scope) -> FigureModel:
     last = scope.filters.period.end.replace(day=1)
     shares: dict[date, Decimal] = {
         reading.start: reading.value
-        for reading in scope.readings.values()
-        if (reading.code, reading.variant, reading.kind) == ("loss_share", "", "month")
-        and reading.value is not None
-        and reading.start <= last
-        and not reading.is_partial
+        for reading in scope.readings.months("loss_share")
+        if reading.value is not None and reading.start <= last and not reading.is_partial
     }
     months = sorted(shares)[-MONTHS_SHOWN:]
     limits = find_limits([shares[month] for month in months])

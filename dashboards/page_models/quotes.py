@@ -146,13 +146,11 @@ def _warn_households(scope: Scope) -> Quote | None:
     words = scope.words
     earlier = compare_year_before(scope.readings, reading, scope.filters.food_bank.first_date)
     year_before = scope.filters.period.start.year - 1
-    whole_year = scope.readings.get(
-        (
-            "households_helped",
-            "",
-            "year",
-            scope.filters.period.start.replace(year=year_before, month=1, day=1),
-        )
+    whole_year = scope.readings.find(
+        "households_helped",
+        "",
+        "year",
+        scope.filters.period.start.replace(year=year_before, month=1, day=1),
     )
     other = whole_year.value if whole_year and whole_year.value is not None else earlier.value
     reason = words("warning.households.reason")

@@ -252,7 +252,7 @@ def _find_places(publication: Publication, lines: pl.DataFrame) -> pl.DataFrame:
             day=pl.when(~is_stock).then("moved_on"),
         )
         .sort("position", "certainty", "day", "food_bank_id", "site_id", "document_id", "line_no",
-              "lot_id")
+              "lot_id", "product_code", "weight_kg")
         .select(
             "place", "certainty", "food_bank_id", "site_id",
             pl.coalesce("holder_name", "other_id").alias("holder"),

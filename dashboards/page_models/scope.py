@@ -18,15 +18,16 @@ from dashboards.kpis import Scope
 from dashboards.language.formats import write_month, write_short_month
 from dashboards.language.words import Words
 from dashboards.readings import (
+    Readings,
     add_distributed,
     communes_of_territory,
-    food_flows,
     has_records_before,
     months_of,
     read_definitions,
     read_indicators,
     read_supplied_records,
     read_targets,
+    scan_food_flows,
 )
 from data_contracts.periods import natural_end
 from data_contracts.publications import Publication
@@ -53,24 +54,20 @@ def read_scope(publication: Publication, filters: Filters, words: Words) -> Scop
     """Everything that the cards of a page are read from."""
     bank_id = filters.food_bank.food_bank_id
     first, last = months_of(filters.period)
-    flows = food_flows(publication, bank_id, first, last)
+    flows = scan_food_flows(publication, bank_id, first, last)
     territory = filters.territory_code
-    territory_flows = None
-    if territory:
-        communes = communes_of_territory(publication, territory)
-        territory_flows = flows.filter(flows["commune_code"].is_in(communes))
+    communes = communes_of_territory(publication, territory) if territory else []
+    distributed, in_territory = add_distributed(flows, communes)
     return Scope(
         filters=filters,
         words=words,
-        definitions=dict(read_definitions(publication, words.language)),
+        definitions=read_definitions(publication, words.language),
         readings=read_indicators(publication, "food_bank", bank_id),
         territory_readings=(
-            read_indicators(publication, "territory", territory) if territory else {}
+            read_indicators(publication, "territory", territory) if territory else Readings()
         ),
-        distributed=add_distributed(flows),
-        territory_distributed=(
-            None if territory_flows is None else add_distributed(territory_flows)
-        ),
+        distributed=distributed,
+        territory_distributed=in_territory if territory else None,
         targets=read_targets(publication, bank_id),
         supplied=read_supplied_records(publication, bank_id),
     )

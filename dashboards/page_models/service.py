@@ -115,7 +115,8 @@ def _build_delays(scope: Scope, weeks: pl.DataFrame) -> FigureModel:
     }
     # A median cannot be added: only the kinds that order most are shown, none as a rest.
     counts = weeks.group_by("partner_kind").agg(pl.col("delivered_orders").sum())
-    largest = [kind for kind, _ in sorted(counts.iter_rows(), key=lambda row: -row[1])][:4]
+    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[1], row[0]))
+    largest = [kind for kind, _ in ranked][:4]
     card = build_kpi(scope, "hours_order_to_delivery", "median")
     return build_lines(
         scope,

@@ -29,7 +29,7 @@ from dashboards.page_models.shapes import (
     write_subtitle,
     write_title,
 )
-from dashboards.readings import food_flows, months_of
+from dashboards.readings import Readings, food_flows, months_of
 from data_contracts.publications import Publication
 
 PAGE = "territoire"
@@ -98,7 +98,7 @@ def _of_territory(scope: Scope) -> Scope:
         scope,
         readings=scope.territory_readings,
         distributed=scope.territory_distributed,
-        territory_readings={},
+        territory_readings=Readings(),
     )
 
 

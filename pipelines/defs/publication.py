@@ -1,4 +1,4 @@
-"""Assets from marts to readers: the draft, the publication, and the pages that read it."""
+"""Assets from marts to readers: the draft, the publication, the editions and the alerts."""
 
 from typing import Any
 
@@ -103,18 +103,3 @@ def alerts(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
     except (ContractError, OSError) as error:
         return dg.MaterializeResult(metadata={"alerts": f"not sent: {error}"})
     return dg.MaterializeResult(metadata={"alerts": said})
-
-
-pages = [
-    dg.AssetSpec(
-        f"page_{page}",
-        deps=[publication, editions],
-        group_name="dashboards",
-        kinds={"streamlit"},
-        description=description,
-    )
-    for page, description in {
-        "essentiel": "Page L'essentiel of the dashboards",
-        "mise_a_disposition": "Page Mise à disposition of the dashboards",
-    }.items()
-]

@@ -7,9 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dashboards.pages import PAGES as DASHBOARDS
 from data_contracts.loader import load_marts, load_records
 
-PAGES = {"page_essentiel", "page_mise_a_disposition"}
+PAGES = {f"page_{code.replace('-', '_')}" for code in DASHBOARDS}
 GROUPS = {
     "landing", "accepted", "staging", "intermediate", "core", "marts", "seeds", "publication",
     "dashboards", "default",
@@ -79,6 +80,18 @@ def test_a_page_is_reached_from_what_lands(graph: Any) -> None:
         assert set(load_records()) <= ancestors, page
         assert set(load_marts()) <= ancestors, page
         assert {"publication_draft", "publication"} <= ancestors
+
+
+def test_a_page_depends_on_the_marts_of_its_exposure(graph: Any, manifest: dict[str, Any]) -> None:
+    read = {
+        f"page_{exposure['name']}": {
+            node.split(".")[-1] for node in exposure["depends_on"]["nodes"]
+        }
+        for exposure in manifest["exposures"].values()
+    }
+    for page in PAGES:
+        parents = {name_of(key) for key in graph.get(dg.AssetKey(page)).parent_keys}
+        assert parents == {"publication", "editions", *read[page]}, page
 
 
 @pytest.mark.parametrize("record", load_records())

@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from dashboards.language import read_words
 from dashboards.page_models.page import SHEETS
 from dashboards.pages import PAGES
-from tests.browser.conftest import OpenPage, ServePublished, stretch_to_page, wait_for_page
+from tests.browser.conftest import OpenPage, ServePublished, stretch_to_page
 from tests.conftest import DataFolder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -119,6 +119,8 @@ def test_a_page_in_english_is_sound_and_has_its_figures(
     assert set(shown) <= set(PAGES[code].figures)
     asked = {*SHEETS.values(), "rappel-par-lieu", "rappel-lignes"}
     assert set(PAGES[code].figures) - asked <= set(shown)
+    anchors = visit.page.evaluate("[...document.querySelectorAll('h2[id]')].map(h => h.id)")
+    assert set(shown) <= set(anchors)
 
 
 def test_the_keyboard_reaches_menu_filters_tables_and_files(
@@ -160,17 +162,22 @@ def test_every_page_of_every_role_at_every_width(
     site = serve_published(demonstration.path / "published")
     for code, entry in PAGES.items():
         for language in ("fr", "en"):
-            page = open_page(site, f"{entry.path}?lang={language}", width=width).page
+            visit = open_page(site, f"{entry.path}?lang={language}", width=width)
+            page = visit.page
             is_open = code in _pages_of(role)
             if not is_open:
                 assert page.locator("h1").inner_text() != read_words(language)(f"{code}.title")
                 page.close()
                 continue
+            check_structure(visit, language)
+            stretch_to_page(page, width)
+            place = (role, code, language, width)
+            assert find_blank(page) == [], place
+            assert page.evaluate(COVERED) == [], place
             open_details(page)
             stretch_to_page(page, width)
-            assert page.evaluate(OVERFLOW) <= 1, (role, code, language, width)
-            assert find_grave(page) == [], (role, code, language, width)
-            wait_for_page(page)
+            assert page.evaluate(OVERFLOW) <= 1, place
+            assert find_grave(page) == [], place
             page.close()
 
 

@@ -70,6 +70,15 @@ def test_the_table_of_the_sankey_has_its_links_and_opens_by_keyboard(
     assert table.is_visible()
 
 
+def test_the_address_of_a_figure_leads_to_it(small_site: str, open_page: OpenPage) -> None:
+    page = open_page(small_site, "/methode#versions").page
+    page.wait_for_function(
+        "() => { const top = document.getElementById('versions').getBoundingClientRect().top;"
+        " return top >= 0 && top < innerHeight / 2; }"
+    )
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") > 500
+
+
 def test_a_narrow_screen_reads_the_balance_as_two_lists(
     small_site: str, open_page: OpenPage
 ) -> None:

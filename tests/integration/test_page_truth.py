@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -24,11 +26,18 @@ from dashboards.filters import Filters, resolve_filters
 from dashboards.language import Words, read_words
 from dashboards.page_models.page import Cards, Choice, PageModel, Prose
 from dashboards.pages import PAGES
-from dashboards.published import PUBLISHED_DIR_VARIABLE, Opened, open_asked, read_choices
+from dashboards.published import (
+    PUBLISHED_DIR_VARIABLE,
+    Opened,
+    open_asked,
+    read_choices,
+    read_page,
+)
 from data_contracts.publications import Publication
 from data_contracts.spreadsheets import BYTE_ORDER_MARK, neutralise, write_machine_value
 from pipelines.settings import PROJECT_DIR
 from tests.conftest import DataFolder
+from tests.fixtures.earlier import take_out
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +48,8 @@ READERS = {
     "metropole": Principal("metropole", ("242100410",)),
     "public": Principal("public"),
 }
+# Figures that list what the register defines, and which publications there are.
+ABOUT_THE_REGISTER = ("registre", "versions", "publications", "verifications", "editions")
 # What single pages are asked for, so that their sheets are there too.
 ASKED = {"commune": "21231", "partner": "PA005", "donor": "D001", "lot": "P0110"}
 
@@ -113,6 +124,50 @@ def test_chart_table_csv_and_workbook_hold_the_same_values(
             ]
             check_workbook(export, places)
     assert seen >= {"data_team": 45, "food_bank": 40}.get(reader, 20)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_page_is_the_same_each_time_that_it_is_built(published: DataFolder, reader: str) -> None:
+    opened, filters = open_for(reader, period="2023")
+    assert dict(build_pages(opened, filters)) == dict(build_pages(opened, filters))
+
+
+NEW_MARTS = ("mart_nutrition_monthly", "mart_offers_weekly", "mart_step_times")
+NEW_INDICATORS = ("visible_stock_share", "offer_taken_share", "partners_on_platform")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_publication_made_before_a_mart_existed_shows_all_other_parts(
+    demonstration: DataFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reader: str
+) -> None:
+    pages = []
+    for folder in (demonstration.path / "published", tmp_path / "published"):
+        if not folder.exists():
+            shutil.copytree(demonstration.path / "published", folder)
+            take_out(folder, NEW_MARTS, NEW_INDICATORS)
+        monkeypatch.setenv(PUBLISHED_DIR_VARIABLE, str(folder))
+        opened, filters = open_for(reader)
+        codes = opened.principal.pages
+        pages.append({code: read_page(opened, code, filters) for code in codes})
+    whole, earlier = pages
+    lacking, cards = set(), set()
+    for code, page in earlier.items():
+        for kpi, before in zip(page.kpis, whole[code].kpis, strict=True):
+            if kpi.code in NEW_INDICATORS:
+                assert (kpi.state, kpi.label) == ("not_supplied", before.label)
+                assert kpi.raw_value is None and kpi.notes
+                cards.add(kpi.code)
+            else:
+                assert kpi == before
+        for figure, shown in zip(page.figures, whole[code].figures, strict=True):
+            if figure.state == "not_in_publication" and shown.state != "empty":
+                lacking.add(figure.figure_id)
+                assert figure.rows == () and figure.notes
+            elif figure.figure_id not in ABOUT_THE_REGISTER:
+                assert figure.rows == shown.rows, figure.figure_id
+    inside = reader in ("data_team", "food_bank")
+    assert lacking >= {"equilibre-nutritionnel", *(("temps-par-etape",) if inside else ())}
+    assert cards >= {"partners_on_platform", *(("offer_taken_share",) if inside else ())}
 
 
 def check_workbook(export: Export, places: list[int]) -> None:

@@ -48,7 +48,7 @@ def client(tmp_path: Path) -> TestClient:
             Middleware(LoopbackOnly),
             Middleware(SecurityHeaders),
             Middleware(CompressedStatic, folder=tmp_path),
-            Middleware(HtmlLanguage, words=WORDS),
+            Middleware(HtmlLanguage, words=WORDS, style_sheet="<style>p{}</style>"),
         ],
     )
     return TestClient(application, base_url=LOCAL)

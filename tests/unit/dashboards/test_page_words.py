@@ -6,9 +6,11 @@ import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from string import Formatter
 
 import pytest
+from babel.numbers import format_decimal
 
 from dashboards.language import LANGUAGES, Words, read_words
 from dashboards.language.formats import (
@@ -82,6 +84,29 @@ def test_zero_is_a_true_zero_only(french: Words) -> None:
     assert write_tonnes(french, Decimal(12)) == "0,012\u00a0t"
     assert write_tonnes(french, None) == "n.d."
     assert write_number(french, None) == "n.d."
+    for decimals in range(3):
+        assert write_number(french, Decimal("0.000"), decimals) == "0"
+    assert write_share(french, Decimal(0)) == f"0{NARROW}%"
+    assert write_growth(french, Decimal(0)) == f"0{NARROW}%"
+    assert write_points(french, Decimal(0)) == "0 point"
+    for small in (Decimal("0.04"), Decimal("-0.04"), Decimal("0.0004")):
+        assert write_number(french, small) == write_number(french, small, 1) == "0,0"
+    assert write_number(french, Decimal("0.3")) == "0,3"
+    assert write_share(french, Decimal("0.0001")) == f"0,0{NARROW}%"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_are_written_as_babel_writes_them(language: str) -> None:
+    words, random = read_words(language), Random(7)
+    for decimals in range(5):
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        for _ in range(400):
+            size = random.choice((1, 10, 10**4, 10**7, 10**10))
+            value = Decimal(random.randint(-(10**6), 10**6)) * size / 10**6
+            if abs(value) >= 1:
+                rounded = round(value, decimals)
+                expected = format_decimal(rounded, format=pattern, locale=words.locale)
+                assert write_number(words, value, decimals) == expected
 
 
 def test_a_fall_keeps_the_ascii_minus_and_a_flat_change_no_sign(french: Words) -> None:

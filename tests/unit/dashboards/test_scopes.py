@@ -124,7 +124,7 @@ def read_everything(
         filters, ignored = read_filters(parameters, opened, choices)
         said += [repr(choices), repr(filters), repr(ignored), repr(opened.corrected_by)]
         said.append(repr(opened.publication.edition))
-        said.append(repr(find_latest_edition(principal, filters.territory_code)))
+        said.append(repr(find_latest_edition(opened.source, filters.territory_code)))
         said.append(repr(read_approvals(opened, filters, words)))
         model = read_page(opened, page, filters)
         said.append(repr(model))
