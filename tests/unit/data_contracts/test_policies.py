@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from data_contracts.disclosure import (
 from data_contracts.loader import (
     CONTRACTS_DIR,
     MAX_YAML_BYTES,
+    Adjustment,
     ContractError,
     Control,
     Expected,
@@ -123,6 +126,16 @@ def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which(
     for days in (-1, 61):
         with pytest.raises(ValidationError, match="days"):
             Expected(every="day", days=days)
+
+
+def test_a_tare_ends_on_its_first_day_or_later() -> None:
+    first, last = date(2024, 3, 1), date(2024, 3, 2)
+    tare = {"column": "weight_kg", "add": -0.1, "reason": "crates weighed with the food"}
+    for one, other in ((first, last), (first, first), (first, None), (None, last)):
+        read = Adjustment.model_validate(tare | {"first_day": one, "last_day": other})
+        assert (read.first_day, read.last_day, read.add) == (one, other, Decimal("-0.1"))
+    with pytest.raises(ValidationError, match="last_day lies before first_day"):
+        Adjustment.model_validate(tare | {"first_day": last, "last_day": first})
 
 
 def test_a_join_names_keys_and_columns() -> None:
