@@ -9,6 +9,8 @@ LINES ?= 1e5
 SAMPLE ?= 40
 # Workers of pytest: one more than the two cores, so that waiting for a browser or a process costs nothing.
 WORKERS ?= 3
+# yattag has no wheel; it is built by the setuptools of the environment, fetched by nobody.
+WHEELS_ONLY := --only-binary :all: --no-binary yattag
 PORT ?= 8501
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -24,7 +26,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed ($(PYTHON) was not found; set PYTHON=...)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3.11-venv && $(PYTHON) -m venv $(VENV); }
 	@echo "Installing Python packages (hashes checked)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation $(WHEELS_ONLY) -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -46,7 +48,7 @@ test: install system-packages check-lock lint ## Lint, types and every test
 test-quick: install ## Tests without a browser and without the whole demonstration
 	@$(BIN)/python -m pytest -m "not browser and not slow and not sweep"
 
-sweep: MORE_PACKAGES := libreoffice-calc-nogui
+sweep: MORE_PACKAGES := libreoffice-calc-nogui nginx-light
 sweep: install system-packages ## The long tests: more histories, more kills, more random worlds
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m sweep
 
