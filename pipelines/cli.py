@@ -890,11 +890,12 @@ def draft_source(
     ] = None,
 ) -> None:
     """Profile a sample file and print a first source profile for it, to be completed by hand."""
+    from pipelines import answers
     from pipelines.ingest.containers import UnreadableError
     from pipelines.ingest.drafting import draft_profile
 
     try:
-        print(draft_profile(file, food_bank, record), end="")
+        answers.print_lines(draft_profile(file, food_bank, record))
     except UnreadableError as error:
         raise UsageError(f"{file.name}: {error}") from None
 
