@@ -1053,7 +1053,7 @@ def orchestrate(
 
 def _replace_process(command: list[str], environment: dict[str, str]) -> None:
     os.chdir(PROJECT_DIR)
-    os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)
+    os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)  # nosec B606
 
 
 USAGE_ERRORS = (
