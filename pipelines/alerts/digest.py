@@ -21,7 +21,7 @@ from dashboards.language import Words, read_words
 from dashboards.language.decisions import write_sentence
 from pipelines.alerts.facts import Fact, list_facts
 from pipelines.alerts.rules import AlertRules, Person, Server
-from pipelines.settings import Settings, now
+from pipelines.settings import Settings, SettingsError, now
 from pipelines.store import AlertLog, AlertLogError, hold_lock, put_aside, read_alert_log
 
 A_DAY = 7
@@ -96,9 +96,12 @@ def send_alerts(
     """Send what is new today; by address, what was done. Never raises for a mail server's fault.
 
     `at`: the clock, UTC. A damaged file of what was sent is put aside; where it was written today
-    nothing is sent before tomorrow, for nobody knows how many were.
+    nothing is sent before tomorrow, for nobody knows how many were. Raises SettingsError where the
+    server has a user and no password is set.
     """
     at = at or now()
+    if rules.server.user and settings.smtp_password is None and not dry_run:
+        raise SettingsError(f"COLLECTO_SMTP_PASSWORD is not set for {rules.server.user}")
     facts = list_facts(settings, rules, at)
     with hold_lock(settings.alerts_file.with_suffix(".lock")):
         log = _read_log(settings, rules, at, dry_run)
@@ -184,7 +187,7 @@ def _connect(server: Server, settings: Settings) -> smtplib.SMTP:
     try:
         if server.security == "starttls":
             smtp.starttls(context=context)
-        if server.user and settings.smtp_password:
+        if server.user and settings.smtp_password is not None:
             smtp.login(server.user, settings.smtp_password.get_secret_value())
     except BaseException:
         smtp.close()

@@ -41,7 +41,7 @@ from pipelines.alerts.digest import choose_facts, send_alerts, write_message
 from pipelines.alerts.facts import Fact, list_facts
 from pipelines.alerts.rules import KINDS, AlertRules, load_rules
 from pipelines.health import examine
-from pipelines.settings import Settings, now
+from pipelines.settings import Settings, SettingsError, now
 from tests.conftest import TEST_KEY, BuildOnce, DataFolder
 from tests.fixtures.certificate import Certificate, write_certificate
 from tests.integration.conftest import FILES, REMOVALS
@@ -413,6 +413,10 @@ def test_mails_go_encrypted_to_a_server_that_asks_for_a_password(
         box, port = serve(ssl_context=certificate.context, auth_require_tls=False, **options)
     rules = make_rules(port, security=security, user=USER)
     settings = Settings(data_dir=tmp_path, smtp_password=PASSWORD, _env_file=None)
+
+    without = settings.model_copy(update={"smtp_password": None})
+    with pytest.raises(SettingsError, match="COLLECTO_SMTP_PASSWORD"):
+        send_alerts(without, rules, AT)
 
     # a certificate that nobody vouches for: the password is not told
     said = send_alerts(settings, rules, AT)["a@example.org"]
