@@ -432,7 +432,7 @@ def _write_notices(context: Context, ignored: tuple[IgnoredValue, ...]) -> str:
 def _write_edition(words: Words, opened: Opened) -> str:
     """Which edition is read, who approved it, and whether a later one corrects it."""
     edition = opened.publication.edition
-    assert edition is not None
+    assert edition is not None  # nosec B101
     signers = ", ".join(str(approval["by"]) for approval in edition.approvals)
     text = words(
         "notice.edition", date=write_date(words, edition.end), signers=signers or words("unsigned")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from dashboards.filters import Period, is_same_days, same_day_year_before
+from data_contracts.decisions import read_place_names as read_place_names
 from data_contracts.loader import load_register
 from data_contracts.publications import Publication
 
@@ -296,15 +297,6 @@ def read_product_names(publication: Publication, food_bank_id: str) -> dict[str,
     """Names of products by their code."""
     frame = publication.read("mart_products").filter(pl.col("food_bank_id") == food_bank_id)
     return dict(frame.select("product_code", "label").iter_rows())
-
-
-def read_place_names(publication: Publication, food_bank_id: str) -> dict[tuple[str, str], str]:
-    """Names of sites, partners and donors by (kind of place, identifier)."""
-    frame = publication.read("mart_places").filter(pl.col("food_bank_id") == food_bank_id)
-    return {
-        (kind, place): name
-        for kind, place, name in frame.select("place_kind", "place_id", "name").iter_rows()
-    }
 
 
 def sum_column(frame: pl.DataFrame, column: str) -> Decimal:

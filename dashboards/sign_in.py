@@ -246,7 +246,7 @@ def read_identity(claims: Mapping[str, Any], settings: SignInSettings, now: floa
         or _read_algorithm(token) not in ALGORITHMS
     ):
         raise SignInError("refused")
-    assert isinstance(issued, int | float) and isinstance(expires, int | float)
+    assert isinstance(issued, int | float) and isinstance(expires, int | float)  # nosec B101
     if now >= expires or issued - now > CLOCK_SKEW_SECONDS:
         raise SignInError("expired")
     parts = [issuer, subject, issued, claims.get("nonce"), claims.get("sid")]

@@ -81,7 +81,7 @@ def parse_yaml(data: bytes, name: str) -> Any:
     if len(data) > MAX_YAML_BYTES:
         raise ContractError(f"{name}: larger than {MAX_YAML_BYTES} bytes")
     try:
-        return yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(data.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)  # nosec B506
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ContractError(f"{name}, line {line}: {error.problem}") from error

@@ -497,6 +497,17 @@ def print_accesses(entries: list[dict[str, Any]], as_json: bool) -> None:
     console.print(table)
 
 
+def print_alerts(said: dict[str, str]) -> None:
+    """Print what was sent to whom, or would be."""
+    for email, text in said.items():
+        print_lines(f"{email}: {text}")
+
+
+def print_lines(text: str) -> None:
+    """Print a text of several lines as it is, but for what steers a terminal."""
+    print(escape_steering(text, kept="\n"), end="" if text.endswith("\n") else "\n")
+
+
 def print_message(value: Any, text: str, as_json: bool) -> None:
     """Print one sentence, or what it says as JSON."""
     if as_json:

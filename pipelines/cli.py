@@ -174,15 +174,15 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: collecto alerts --dry-run")
 def alerts(dry_run: Annotated[bool, typer.Option("--dry-run")] = False) -> None:
     """Send each person of COLLECTO_ALERTS what is new today; exit status 1 where one failed."""
+    from pipelines import answers
     from pipelines.alerts.digest import send_alerts
     from pipelines.alerts.rules import load_rules
 
     settings = load_settings()
     if settings.alerts is None:
         raise SettingsError("COLLECTO_ALERTS names no file; docs/alerts.example.yaml is one")
-    said = send_alerts(settings, load_rules(settings.alerts), dry_run)
-    for email, text in said.items():
-        print(f"{email}: {text}")
+    said = send_alerts(settings, load_rules(settings.alerts), dry_run=dry_run)
+    answers.print_alerts(said)
     if any(text.startswith("not sent") for text in said.values()):
         raise typer.Exit(1)
 
@@ -890,11 +890,12 @@ def draft_source(
     ] = None,
 ) -> None:
     """Profile a sample file and print a first source profile for it, to be completed by hand."""
+    from pipelines import answers
     from pipelines.ingest.containers import UnreadableError
     from pipelines.ingest.drafting import draft_profile
 
     try:
-        print(draft_profile(file, food_bank, record), end="")
+        answers.print_lines(draft_profile(file, food_bank, record))
     except UnreadableError as error:
         raise UsageError(f"{file.name}: {error}") from None
 
@@ -1052,7 +1053,7 @@ def orchestrate(
 
 def _replace_process(command: list[str], environment: dict[str, str]) -> None:
     os.chdir(PROJECT_DIR)
-    os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)
+    os.execve(command[0], command, environment)  # noqa: S606 (no shell is wanted)  # nosec B606
 
 
 USAGE_ERRORS = (

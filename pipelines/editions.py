@@ -292,7 +292,7 @@ def approve(
             "by": by.strip(), "comment": comment.strip(), "at": at,
         }, LOG)  # fmt: skip
     approved = find_proposal(settings, territory)
-    assert approved is not None
+    assert approved is not None  # nosec B101
     return approved
 
 

@@ -32,7 +32,15 @@ from pipelines.ingest.landing import has_new_files, list_ignored
 from pipelines.publish.log import find_breaks, read_log
 from pipelines.publish.pointer import list_hashes
 from pipelines.settings import Settings, SettingsError, now
-from pipelines.store import COUNTED, DeliveryStore, hash_file, load_pseudonymizer, open_store
+from pipelines.store import (
+    COUNTED,
+    AlertLogError,
+    DeliveryStore,
+    hash_file,
+    load_pseudonymizer,
+    open_store,
+    read_alert_log,
+)
 
 ROWS = ("delivered", "accepted", "quarantined", "replayed")
 LOW_DISK_BYTES = 5_000_000_000
@@ -396,22 +404,37 @@ def _check_key(settings: Settings) -> dict[str, Any]:
     return _entry("key", True, "the demonstration's own key" if own else "COLLECTO_PSEUDONYM_KEY")
 
 
-def _check_disk(settings: Settings) -> dict[str, Any]:
+def measure_free_bytes(settings: Settings) -> int:
+    """Bytes that are free where the data folder lies."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.data).free
+    return shutil.disk_usage(settings.data).free
+
+
+def _check_disk(settings: Settings) -> dict[str, Any]:
+    free = measure_free_bytes(settings)
     detail = f"{free / 1e9:.1f} GB are free for {settings.data}"
     if free < LOW_DISK_BYTES:
         detail += "; make room before the next refresh"
     return _entry("disk", free >= LOW_DISK_BYTES, detail)
 
 
-def _check_backup(settings: Settings) -> dict[str, Any]:
-    if settings.key_file.is_file():
-        return _entry("backup", True, "a demonstration needs none")
+def needs_backup(settings: Settings) -> bool:
+    """Whether the data folder holds more than a demonstration, which has its own key."""
+    return not settings.key_file.is_file()
+
+
+def count_backup_days(settings: Settings, at: datetime) -> int | None:
+    """Days since the last backup; None where none was made."""
     last = read_last_backup(settings)
-    if last is None:
+    return None if last is None else (at - datetime.fromisoformat(last.made_at)).days
+
+
+def _check_backup(settings: Settings) -> dict[str, Any]:
+    if not needs_backup(settings):
+        return _entry("backup", True, "a demonstration needs none")
+    last, days = read_last_backup(settings), count_backup_days(settings, now())
+    if last is None or days is None:
         return _entry("backup", False, "none was made: collecto backup -o FILE.tar.zst")
-    days = (now() - datetime.fromisoformat(last.made_at)).days
     detail = f"{last.file}, {days} days ago"
     if days > BACKUP_DAYS:
         detail += "; make another: collecto backup -o FILE.tar.zst"
@@ -419,8 +442,11 @@ def _check_backup(settings: Settings) -> dict[str, Any]:
 
 
 def _check_alerts(settings: Settings) -> dict[str, Any]:
-    file = settings.alerts_file
-    failures = json.loads(file.read_text(encoding="utf-8"))["failures"] if file.is_file() else {}
+    try:
+        log = read_alert_log(settings.alerts_file)
+    except (AlertLogError, OSError) as error:
+        return _entry("alerts", False, str(error))
+    failures = log.failures if log else {}
     if not failures:
         return _entry("alerts", True, "every e-mail was taken by the server")
     email, reason = next(iter(failures.items()))

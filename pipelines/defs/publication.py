@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from data_contracts.loader import ContractError, load_marts
-from data_contracts.publications import list_editions
+from data_contracts.publications import PublicationError, list_editions
 from pipelines.alerts.digest import send_alerts
 from pipelines.alerts.rules import load_rules
 from pipelines.defs.resources import Writer
@@ -17,7 +17,7 @@ from pipelines.publish.draft import draft_folder, read_donations, write_draft
 from pipelines.publish.history import check_drift
 from pipelines.publish.identity import describe_inputs, make_publication_id
 from pipelines.publish.pointer import prune, publish_draft, refuse_draft
-from pipelines.settings import Settings, now
+from pipelines.settings import Settings, SettingsError, now
 from pipelines.store import open_store
 from pipelines.warehouse.build import count_accepted
 
@@ -96,10 +96,20 @@ def editions(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
     description="E-mails to those whom COLLECTO_ALERTS names; a fault never fails the publication",
 )
 def alerts(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[None]:
-    if writer.settings.alerts is None:
-        return dg.MaterializeResult(metadata={"alerts": "COLLECTO_ALERTS names no file"})
+    return dg.MaterializeResult(metadata={"alerts": tell(writer.settings)})
+
+
+@dg.failure_hook(required_resource_keys={"writer"})
+def tell_of_failure(context: dg.HookContext) -> None:
+    """E-mails after a step that failed: a publication that was refused is told at once."""
+    context.log.info(f"alerts: {tell(context.resources.writer.settings)}")
+
+
+def tell(settings: Settings) -> dict[str, str] | str:
+    """Send the alerts that are due; what was done, by address, or why nothing was."""
+    if settings.alerts is None:
+        return "COLLECTO_ALERTS names no file"
     try:
-        said = send_alerts(writer.settings, load_rules(writer.settings.alerts))
-    except (ContractError, OSError) as error:
-        return dg.MaterializeResult(metadata={"alerts": f"not sent: {error}"})
-    return dg.MaterializeResult(metadata={"alerts": said})
+        return send_alerts(settings, load_rules(settings.alerts))
+    except (ContractError, PublicationError, SettingsError, OSError) as error:
+        return f"not sent: {error}"

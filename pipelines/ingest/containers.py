@@ -98,7 +98,7 @@ def tell_kind(path: Path) -> Kind:
         start = handle.read(4096)
     if start.startswith(_ZIP):
         kind = _tell_zip(path)
-        assert kind is not None
+        assert kind is not None  # nosec B101
         return kind
     if start.startswith(_OLE2):
         return _tell_ole2(path)

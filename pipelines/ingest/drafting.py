@@ -245,7 +245,7 @@ def _write(path: Path, food_bank_id: str, sample: Sample, contract: Contract) ->
     matched = match_columns(sample, contract)
     used = {found.name for found in matched.values()}
     lines = [
-        f"# Drafted from {path.name} ({sample.rows} rows read). Look at each `?`, then:",
+        f"# Drafted from {_quote(path.name)} ({sample.rows} rows read). Look at each `?`, then:",
         "#   collecto contracts check",
         f"food_bank_id: {food_bank_id}",
         "version: 0.1.0",
@@ -263,7 +263,7 @@ def _write(path: Path, food_bank_id: str, sample: Sample, contract: Contract) ->
     if sample.skip_rows:
         lines.append(f"    skip_rows: {sample.skip_rows}  # lines above the header")
     lines += _write_evidence(sample)
-    lines += [f"    # note: {note}" for note in sample.notes]
+    lines += [f"    # note: {' '.join(note.split())}" for note in sample.notes]
     lines.append("    columns:")
     for column in contract.columns:
         found = matched.get(column.name)

@@ -135,7 +135,7 @@ def map_rows(
         empty = _map_batch(_empty(staged), staged, target, food_bank_id, lookups or {}, evidence)
         first.write(empty)
     first.close()
-    assert first.columns is not None
+    assert first.columns is not None  # nosec B101
     missing = [key for key in contract.keys if key not in first.columns]
     if missing:
         raise UnreadableError(f"the key column {', '.join(missing)} of {contract.name} is missing")
@@ -380,7 +380,7 @@ def _join(
     frame: pl.DataFrame, profile: FileProfile, lookups: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
     """Take over columns of a lookup by its key; a row without its line there is held back."""
-    assert profile.join is not None
+    assert profile.join is not None  # nosec B101
     join = profile.join
     for name in join.by:
         if name not in frame.columns:
@@ -569,7 +569,7 @@ def read_stamp(text: str, date_format: str, timezone: str) -> datetime | None:
 
 
 def _unpivot(frame: pl.DataFrame, profile: FileProfile) -> pl.DataFrame:
-    assert profile.unpivot is not None
+    assert profile.unpivot is not None  # nosec B101
     pattern = re.compile(profile.unpivot.columns)
     wide = [name for name in frame.columns if pattern.search(name)]
     if not wide:

@@ -38,7 +38,7 @@ class Spool:
             self._frames = []
 
     def _write(self, frame: pl.DataFrame) -> None:
-        assert self._path is not None
+        assert self._path is not None  # nosec B101
         table = frame.to_arrow()
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ class Spool:
         if not self.is_on_disk:
             yield from self._frames
             return
-        assert self._path is not None
+        assert self._path is not None  # nosec B101
         with pq.ParquetFile(self._path) as file:
             for batch in file.iter_batches(batch_size=_ROWS_READ):
                 found = pl.from_arrow(batch)
-                assert isinstance(found, pl.DataFrame)
+                assert isinstance(found, pl.DataFrame)  # nosec B101
                 yield found
 
     def read(self) -> pl.DataFrame:

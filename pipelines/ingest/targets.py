@@ -124,7 +124,7 @@ def make_reading(targets: list[Target]) -> Reading:
         return Reading(expected=keys, ignores_case=True)
     expected: set[str] = set()
     for one in targets:
-        assert one.profile is not None
+        assert one.profile is not None  # nosec B101
         expected |= _required_names(one.profile)
     return Reading(
         encoding=profile.encoding,

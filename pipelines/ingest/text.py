@@ -25,7 +25,7 @@ _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 def _mark_with(mark: str) -> Callable[[UnicodeError], tuple[str, int]]:
     def replace(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeDecodeError)
+        assert isinstance(error, UnicodeDecodeError)  # nosec B101
         odd = error.object[error.start : error.end]
         return mark + "".join(f"\\x{byte:02x}" for byte in odd), error.end
 
@@ -180,7 +180,7 @@ class TextFile:
         return Block(self._newline.decode().join(texts), first_line)
 
     def _decode_utf16(self, handle: IO[bytes]) -> Iterator[Block]:
-        assert self.utf16 is not None
+        assert self.utf16 is not None  # nosec B101
         decoder = codecs.getincrementaldecoder(self.utf16)()
         try:
             text = decoder.decode(handle.read(BLOCK_BYTES))

@@ -537,7 +537,7 @@ def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
     wanted = np.array([place[number] for number in part.hidden])
     for turn in range(RANDOM_TRIES):
         objective = np.zeros(len(place))
-        signs = random.choice([-1.0, 1.0], len(wanted))
+        signs = random.choice([-1.0, 1.0], len(wanted))  # nosec B311
         if turn < 2:
             signs[:] = 1.0 - 2.0 * turn
         objective[wanted] = signs

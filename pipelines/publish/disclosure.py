@@ -523,7 +523,7 @@ def _find_few_donors(sources: Sources, policy: DonorPolicy) -> set[tuple[str, st
         years: dict[int, set[date]] = defaultdict(set)
         failing = set()
         for (month,), rows in inside.group_by("month"):
-            assert isinstance(month, date)
+            assert isinstance(month, date)  # nosec B101
             years[month.year].add(month)
             if not _has_enough_donors(rows, policy):
                 failing.add(month.year)
@@ -552,7 +552,7 @@ def _has_enough_donors(rows: pl.DataFrame, policy: DonorPolicy) -> bool:
     if not donors.height:
         return True
     largest = donors["weight_kg"].max()
-    assert isinstance(largest, Decimal)
+    assert isinstance(largest, Decimal)  # nosec B101
     share = Decimal(str(policy.maximum_share))
     return donors.height >= policy.minimum_donors and largest <= share * Decimal(total)
 

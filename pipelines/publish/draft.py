@@ -97,7 +97,7 @@ def read_donations(settings: Settings) -> pl.DataFrame:
 
 def _fetch(connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str]) -> pa.Table:
     order = ", ".join(f'"{key}"' for key in keys)
-    return connection.execute(f'select * from "{table}" order by {order}').to_arrow_table()
+    return connection.execute(f'select * from "{table}" order by {order}').to_arrow_table()  # nosec B608
 
 
 def _write(table: pa.Table, path: Path) -> None:

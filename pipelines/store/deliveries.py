@@ -347,7 +347,7 @@ class DeliveryStore:
         row = self._db.execute(
             f"select d.profile_fingerprint, coalesce({UNJUDGED}, false) as is_unjudged"
             " from landing_files f left join deliveries d using (delivery_id)"
-            " where f.path = ? and f.size = ? and f.modified_ns = ?",
+            " where f.path = ? and f.size = ? and f.modified_ns = ?",  # nosec B608
             (path, size, modified_ns),
         ).fetchone()
         if row is None:
@@ -385,7 +385,7 @@ class DeliveryStore:
         """Whether these bytes, sent again, are taken: they never came, were not stored whole, or
         were set aside without a judgement of their rows."""
         row = self._db.execute(
-            f"select d.state = 'seen' or {UNJUDGED} from deliveries d where d.delivery_id = ?",
+            f"select d.state = 'seen' or {UNJUDGED} from deliveries d where d.delivery_id = ?",  # nosec B608
             (delivery_id,),
         ).fetchone()
         return row is None or bool(row[0])
@@ -399,7 +399,7 @@ class DeliveryStore:
         with self.transaction() as db:
             db.execute(
                 "delete from deliveries as d where d.delivery_id = ?"
-                f" and (d.state = 'seen' or {UNJUDGED})",
+                f" and (d.state = 'seen' or {UNJUDGED})",  # nosec B608
                 (new.delivery_id,),
             )
             db.execute(
@@ -509,7 +509,7 @@ class DeliveryStore:
         with self.transaction() as db:
             moved = db.execute(
                 f"update deliveries set state = '{after}'{extra}"
-                f" where delivery_id = ? and state in ({states}) returning 1",
+                f" where delivery_id = ? and state in ({states}) returning 1",  # nosec B608
                 (*values, delivery_id),
             ).fetchone()
             if moved is None:
@@ -668,7 +668,7 @@ class DeliveryStore:
     def list_deliveries(self, *states: State) -> list[Delivery]:
         """Deliveries in order of arrival, of the given states or of all."""
         where = f" where state in ({', '.join('?' * len(states))})" if states else ""
-        rows = self._db.execute(f"select * from deliveries{where} order by arrival_no", states)
+        rows = self._db.execute(f"select * from deliveries{where} order by arrival_no", states)  # nosec B608
         return [_as_delivery(row) for row in rows]
 
     def list_outcomes(self) -> list[dict[str, Any]]:
@@ -730,7 +730,7 @@ class DeliveryStore:
         rows = self._db.execute(
             "select q.*, d.source_name, d.state from quarantine_rows q join deliveries d using"
             f" (delivery_id){where} order by d.arrival_no, q.record, q.source_line,"
-            " q.source_column",
+            " q.source_column",  # nosec B608
             (status,) if status else (),
         )
         return [dict(row) for row in rows]

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipelines.settings import Settings
 
@@ -45,8 +46,15 @@ def hold_writer_lock(settings: Settings, patience: float = 0) -> Iterator[int]:
 def hold_pointer_lock(settings: Settings) -> Iterator[None]:
     """Hold the lock under which the epoch and what readers see are compared and changed, for an
     instant; it falls with the process."""
-    settings.pointer_lock_file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(settings.pointer_lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+    with hold_lock(settings.pointer_lock_file):
+        yield
+
+
+@contextmanager
+def hold_lock(file: Path) -> Iterator[None]:
+    """Hold the lock of a file, which is made where it is missing; it falls with the process."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -412,7 +412,7 @@ def count_accepted(settings: Settings) -> dict[str, int]:
         duckdb.connect(str(settings.warehouse_file), read_only=True) as connection,
     ):
         counts = {
-            record: connection.execute(f'select count(*) from "stg_{record}"').fetchone()
+            record: connection.execute(f'select count(*) from "stg_{record}"').fetchone()  # nosec B608
             for record in load_records()
         }
     return {record: int(found[0]) for record, found in counts.items() if found and found[0]}

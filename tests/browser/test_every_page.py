@@ -9,19 +9,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageStat
 from playwright.sync_api import Page
 
 from dashboards.language import read_words
 from dashboards.page_models.page import SHEETS
 from dashboards.pages import PAGES
-from tests.browser.conftest import OpenPage, ServePublished, stretch_to_page
+from tests.browser.conftest import OpenPage, ServePublished, find_grave, stretch_to_page
 from tests.conftest import DataFolder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-GRAVE = ("serious", "critical")
 ROLES = ("data_team", "food_bank:bourgogne", "metropole:242100410", "public")
 HEADINGS = "[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))"
 ALTERNATIVES = """[...document.querySelectorAll('[data-testid=stPlotlyChart]')]
@@ -43,16 +41,6 @@ COVERED = """() => [...document.querySelectorAll('[class*=st-key-chart-]')].flat
   }
   return found;
 })"""
-
-
-def find_grave(page: Page) -> list[tuple[str, list[str]]]:
-    """Serious and critical findings of axe, panels open, the viewport as tall as the page."""
-    violations = Axe().run(page).response["violations"]
-    return [
-        (found["id"], [node["html"][:160] for node in found["nodes"]][:5])
-        for found in violations
-        if found["impact"] in GRAVE
-    ]
 
 
 def open_details(page: Page) -> None:

@@ -15,7 +15,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from data_contracts.access_log import find_access_breaks, read_accesses
-from tests.browser.conftest import find_free_port, wait_for_page, wait_until_ready
+from tests.browser.conftest import (
+    find_free_port,
+    find_grave,
+    stretch_to_page,
+    wait_for_page,
+    wait_until_ready,
+)
 from tests.fixtures.provider import CLIENT_ID, CLIENT_SECRET, PEOPLE
 from tests.fixtures.publication import FOOD_BANK, TERRITORY
 from tests.fixtures.scopes import find_canaries, write_scopes
@@ -224,6 +230,24 @@ def test_each_role_reads_its_pages_and_takes_away_its_figures(people: People, si
     assert refused >= {("food_bank", "donnees", "forbidden"), ("", None, "no_role"),
                        ("", None, "refused")}  # fmt: skip
     assert find_access_breaks(site.folder / "access_log") == []
+
+
+@pytest.mark.parametrize("width", [1366, 320])
+def test_closed_pages_have_no_serious_finding_of_axe(people: People, width: int) -> None:
+    page = people.open()
+    for person, path, title in (
+        (None, "/?lang=fr", "Connexion"),
+        (None, "/pilotage?lang=en", "Sign in"),
+        ("dijon", "/pilotage?lang=en", "Access not open"),
+        ("wrong-none", "/?lang=en", "Sign-in refused"),
+    ):
+        page.context.clear_cookies()
+        page.set_viewport_size({"width": width, "height": 900})
+        if person is not None:
+            people.come(person, page)
+        assert people.go(page, path) == title
+        stretch_to_page(page, width)
+        assert find_grave(page) == [], (person, path)
 
 
 def test_tokens_that_are_wrong_let_nobody_in(people: People, site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,25 @@ def test_a_report_that_cannot_be_compared_says_where(published_petite: DataFolde
         assert answer.status == 2
         assert said in answer.err
         assert answer.err.count("\n") == 1
+
+
+def test_a_draft_of_a_hostile_sample_steers_no_terminal(folder: DataFolder) -> None:
+    names = [
+        "Reçu le",
+        "Code article\u202e",
+        "Poids net (kg)",
+        "Note\x1b[2J\x9b31m\u2028",
+        "x: {y}",
+    ]
+    rows = [[f"2024-05-0{day}", f"P{day}", "12,5", "\x1b[2J", "b"] for day in range(1, 9)]
+    sample = folder.path / "a\nfiles: []\x1b[31m.csv"
+    with sample.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows([names, *rows])
+    answer = folder.collecto("contracts", "new-source", str(sample), "--record", "receipts")
+    assert answer.status == 0, answer.err
+    unusual = {c for c in answer.out if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")}
+    assert unusual == {"\n"}
+    # what was escaped is read back as it was
+    (drafted,) = yaml.safe_load(answer.out)["files"]
+    assert drafted["columns"]["product_code"] == {"source": "Code article\u202e"}
+    assert r"Note\e[2J" in answer.out

@@ -19,6 +19,8 @@ from pipelines.settings import Settings
 from pipelines.store import StoreBusyError, hold_writer_lock
 from tests.conftest import TEST_KEY, DataFolder
 
+PASSWORD = "p@ss:w/rd #%&?=1"
+
 
 def _find_program(name: str) -> str:
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -50,7 +52,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(command, user=user, check=True, capture_output=True, cwd="/", timeout=120)
 
     control = _find_program("pg_ctl")
-    run(_find_program("initdb"), "-D", str(data), "-U", "observatory", "-A", "trust", "-N")
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o644)
+    run(_find_program("initdb"), "-D", str(data), "-U", "observatory", "-A", "scram-sha-256",
+        "--pwfile", str(secret), "-N")  # fmt: skip
     options = f"-p {port} -k {socket_folder} -c listen_addresses=127.0.0.1"
     run(control, "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
     yield f"postgresql://observatory@127.0.0.1:{port}/postgres"
@@ -61,6 +67,8 @@ def test_runs_are_kept_in_postgresql_where_its_address_is_set(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLLECTO_DAGSTER_POSTGRES_URL", postgres_url)
+    # beside the address, as `compose.yaml` gives it: no character of it has a meaning there
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
     settings = Settings(data_dir=tmp_path, dagster_postgres_url=postgres_url, _env_file=None)
     prepare_dagster_home(settings)
 

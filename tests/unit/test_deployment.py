@@ -16,8 +16,6 @@ from pipelines.settings import PROJECT_DIR, Settings
 
 GUIDE = PROJECT_DIR / "docs" / "deployment.md"
 UNITS = sorted((PROJECT_DIR / "deploy" / "systemd").iterdir())
-# Of others: PostgreSQL's image and Dagster.
-FOREIGN = {"DAGSTER_HOME", "BROWSER_PATH", "PATH"}
 
 
 class Unit(configparser.RawConfigParser):
@@ -72,13 +70,85 @@ def test_a_unit_runs_as_its_own_user_and_starts_what_there_is(path: Path) -> Non
         assert "--read-only --host 127.0.0.1" in service["ExecStart"]
 
 
+def list_made_folders() -> set[str]:
+    """Folders that the steps with systemd make, as root, before a unit starts."""
+    steps = GUIDE.read_text(encoding="utf-8").split("## With systemd")[1].split("\n## ")[0]
+    made = set(re.findall(r"useradd .*--home (/\S+) --create-home", steps))
+    for command in re.findall(r"install -d ((?:-[mog] \S+ )*)((?:/\S+ ?)+)", steps):
+        made |= set(command[1].split())
+    return made
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in UNITS if path.suffix == ".service"], ids=lambda path: path.name
+)
+def test_every_folder_that_a_unit_writes_is_made_by_the_guide(path: Path) -> None:
+    """A folder of ReadWritePaths that is not there keeps its unit from starting."""
+    folders = set(read_unit(path)["Service"]["ReadWritePaths"].split())
+    assert folders and folders <= list_made_folders()
+
+
 def test_the_dashboards_are_given_no_key_of_the_pipeline() -> None:
     unit = read_unit(PROJECT_DIR / "deploy" / "systemd" / "collecto-dashboards.service")
     assert unit["Service"]["EnvironmentFile"] == "/etc/collecto/dashboards.env"
     compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
     given = set(compose["services"]["dashboards"]["environment"])
     assert not given & {"COLLECTO_PSEUDONYM_KEY", "COLLECTO_DAGSTER_POSTGRES_URL"}
+    assert "PGPASSWORD" not in given
     assert "COLLECTO_PSEUDONYM_KEY" in compose["services"]["dagster-daemon"]["environment"]
+
+
+def test_the_dashboards_see_what_is_published_and_write_two_folders() -> None:
+    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
+    mounts = compose["services"]["dashboards"]["volumes"]
+    folder, data = "${DATA_FOLDER:-/var/lib/collecto}", "/var/lib/collecto"
+    settings = Settings(data_dir=Path(data), _env_file=None)
+    assert mounts[:3] == [
+        f"{folder}/published:{settings.published}:ro",
+        f"{folder}/access_log:{settings.access_log}",
+        f"{folder}/inbox:{settings.inbox}",
+    ]
+    assert mounts[3].endswith(":/etc/collecto/access.yaml:ro") and len(mounts) == 4
+    steps = GUIDE.read_text(encoding="utf-8").split("## With containers")[1].split("\n## ")[0]
+    for name in ("published", "access_log", "inbox"):
+        assert re.search(rf"install -d -o 10001 .*{data}/{name}\b", steps), name
+
+
+def test_settings_of_the_login_and_of_alerts_reach_the_containers() -> None:
+    """Each setting of the example file is given to the containers that read it."""
+    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    pages, daemon = (services[n]["environment"] for n in ("dashboards", "dagster-daemon"))
+    fields = {f"COLLECTO_{name.upper()}" for name in Settings.model_fields}
+    login = {name for name in fields if "_OIDC_" in name} | {
+        "COLLECTO_AUTH_MODE", "COLLECTO_PUBLIC_URL", "COLLECTO_COOKIE_SECRET",
+        "COLLECTO_ACCESS_FILE", "COLLECTO_IDLE_MINUTES",
+    }  # fmt: skip
+    assert login <= set(pages)
+    assert daemon["COLLECTO_ALERTS"] == "${COLLECTO_ALERTS:+/etc/collecto/alerts.yaml}"
+    assert (
+        "${COLLECTO_ALERTS:-/dev/null}:/etc/collecto/alerts.yaml:ro"
+        in (services["dagster-daemon"]["volumes"])
+    )
+    assert {"COLLECTO_SMTP_PASSWORD", "COLLECTO_PSEUDONYM_FORMER_KEYS"} <= set(daemon)
+
+
+def test_no_password_stands_in_an_address() -> None:
+    """A character of it might have a meaning there."""
+    for name, text in list_texts():
+        assert not re.search(r"://[^/\s]*:[^/\s]*\$\{", text), name
+
+
+def test_what_is_installed_is_wheels_but_for_the_same_exceptions() -> None:
+    options = r"--only-binary :all:((?: --no-binary \S+)*)"
+    files = [PROJECT_DIR / "Makefile", PROJECT_DIR / "deploy" / "Dockerfile"]
+    found = [re.findall(options, path.read_text(encoding="utf-8")) for path in files]
+    assert found[0] == found[1] and len(found[0]) == 1
+    lock = (PROJECT_DIR / "requirements.lock").read_text(encoding="utf-8")
+    for package in re.findall(r"--no-binary (\S+)", found[0][0]):
+        # a source and no wheel has one hash
+        entry = re.search(rf"^{package}==\S+ ((?:\\\n\s+--hash=\S+ ?)+)", lock, re.M)
+        assert entry is not None and entry[1].count("--hash=") == 1, package
 
 
 def test_services_listen_on_loopback_and_wait_for_what_they_need() -> None:

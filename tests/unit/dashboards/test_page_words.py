@@ -22,18 +22,24 @@ from dashboards.language.formats import (
     write_tonnes,
 )
 
-ROOM = Path(__file__).parents[3] / "dashboards"
+PROJECT = Path(__file__).parents[3]
+# E-mails of alerts are written in the words of the pages.
+SOURCES = [
+    path for room in ("dashboards", "pipelines/alerts") for path in (PROJECT / room).rglob("*.py")
+]
 TEXT_IDS = re.compile(r'words(?:\([a-z]+\))?\(\s*"([a-z0-9_.]+)"')
+ALERT_IDS = re.compile(r'"((?:alert|decision)\.[a-z_.]+)"')
+COUNTED_IDS = re.compile(r'words\.count\(\s*"([a-z_.]+)"')
 COMPOSED_IDS = re.compile(r'words\(\s*f"([^"]+)"')
 NARROW = "\u202f"
 
 
 def _used_ids() -> set[str]:
-    return {
-        text_id
-        for path in ROOM.rglob("*.py")
-        for text_id in TEXT_IDS.findall(path.read_text(encoding="utf-8"))
-    }
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES]
+    counted = {text_id for text in texts for text_id in COUNTED_IDS.findall(text)}
+    used = {text_id for text in texts for text_id in TEXT_IDS.findall(text)}
+    told = {text_id for text in texts for text_id in ALERT_IDS.findall(text)} - counted
+    return used | told | {f"{text_id}.{form}" for text_id in counted for form in ("one", "other")}
 
 
 def test_both_languages_have_the_same_texts() -> None:
@@ -48,9 +54,15 @@ def test_every_text_that_the_code_asks_for_exists() -> None:
     assert used <= set(read_words("fr").texts)
 
 
+def test_no_text_of_an_alert_is_left_over() -> None:
+    told = {text_id for text_id in read_words("fr").texts if text_id.startswith("alert.")}
+    used = _used_ids()
+    assert told <= used | {f"{text_id}.one" for text_id in used} and len(told) > 10
+
+
 def test_every_composed_identifier_has_at_least_one_text() -> None:
     texts = read_words("fr").texts
-    for path in ROOM.rglob("*.py"):
+    for path in SOURCES:
         for composed in COMPOSED_IDS.findall(path.read_text(encoding="utf-8")):
             pattern = re.compile(re.sub(r"\\{.*?\\}", ".+", re.escape(composed)) + "$")
             assert any(pattern.match(text_id) for text_id in texts), composed
