@@ -149,7 +149,7 @@ def attack(
     `territories`: food banks of each territory; `communes`: communes of each. `complementary`:
     hidden cells known not to be small (the strongest honest attacker knows which); without them
     every hidden cell is taken for a small one. `memory` keeps what was solved for the next call.
-    Findings are those of cells of any edition.
+    Findings are those of cells of any edition that the earlier ones alone do not give.
     """
     of_people = [
         {key: value for key, value in cells.items() if key.measure not in READINGS}
@@ -183,6 +183,15 @@ def attack(
     }
     findings = [replace(found, sources=sources.get(found.key, ())) for found in findings]
     unique = {(found.kind, found.key): found for found in findings}
+    if unique and len(editions) > 1:
+        # what the editions that stand give away cannot be taken back
+        former = attack(editions[:-1], policy, territories, communes, complementary, memory)
+        shown = {
+            (found.kind, found.key) for found in _find_shown(of_people[-1], policy, territories)
+        }
+        for found in former:
+            if (found.kind, found.key) not in shown:
+                unique.pop((found.kind, found.key), None)
     return [unique[name] for name in sorted(unique, key=lambda name: (name[0], *map(str, name[1])))]
 
 
