@@ -48,10 +48,18 @@ class PeoplePolicy(_Strict):
     threshold: int = Field(ge=2)
     rounding: int = Field(ge=1)
     possible_values: int = Field(ge=2)
+    household_kg: int = Field(ge=1)
+    household_eur: int = Field(ge=1)
     hidden_parcels_rounding_kg: int = Field(ge=1)
     inside_only: list[str] = []
     edition_months: int = Field(ge=1)
     exceptions: list[Exemption] = []
+
+    def step_of(self, measure: str) -> int:
+        """What a measure is rounded to: counts of people, kilograms, euros."""
+        if measure.endswith("_kg"):
+            return self.household_kg
+        return self.household_eur if measure.endswith("_eur") else self.rounding
 
 
 class DonorPolicy(_Strict):

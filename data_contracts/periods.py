@@ -39,7 +39,7 @@ class Period:
         found, month = [], self.start
         while month <= self.natural_end:
             found.append(month)
-            month = _next_month(month)
+            month = next_month(month)
         return found
 
 
@@ -62,10 +62,10 @@ def parse_period(code: str) -> Period:
         return Period(text, "year", date(year, 1, 1), date(year, 12, 31))
     if found := _QUARTER.match(text):
         start = date(_year(found), 3 * int(found[2]) - 2, 1)
-        return Period(text, "quarter", start, _add_months(start, 3) - timedelta(days=1))
+        return Period(text, "quarter", start, add_months(start, 3) - timedelta(days=1))
     if found := _MONTH.match(text):
         start = date(_year(found), int(found[2]), 1)
-        return Period(text, "month", start, _next_month(start) - timedelta(days=1))
+        return Period(text, "month", start, next_month(start) - timedelta(days=1))
     if found := _TO_DATE.match(text):
         year = _year(found)
         return Period(text, "year_to_date", date(year, 1, 1), date(year, 12, 31))
@@ -97,10 +97,10 @@ def _year(found: re.Match[str]) -> int:
     return year
 
 
-def _next_month(month: date) -> date:
-    return _add_months(month, 1)
+def next_month(month: date) -> date:
+    return add_months(month, 1)
 
 
-def _add_months(start: date, months: int) -> date:
+def add_months(start: date, months: int) -> date:
     index = start.year * 12 + start.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)

@@ -32,7 +32,7 @@ _FORMS = {
     "flows": "parcels as one row a month, cells of few donors merged",
     "indicators": "by the rule of each indicator",
     "key_figures": "exact, hidden below the threshold",
-    "with_parcels": "rounded or empty where it would tell hidden parcels",
+    "with_parcels": "sums hold what stands in for hidden parcels, parts with them are empty",
     "places": "sites and, for the metropole, partners",
     "agreements": "for the metropole, the agreements of its territory",
 }
@@ -95,6 +95,11 @@ def make_audience_page() -> str:
         f" rounded cells; hidden cells keep at least {people.possible_values} possible values for"
         " whoever combines everything that is published, editions of the last"
         f" {people.edition_months} months included.",
+        "",
+        "Kilograms and euros are rounded to what one household is given in a month at most"
+        f" ({people.household_kg} kg, {people.household_eur} EUR), and hidden ones are known no"
+        " more closely. In sums that hold hidden kilograms of parcels a multiple of"
+        f" {people.hidden_parcels_rounding_kg} kg stands in for them.",
         "",
         *(
             f"Exception `{entry.name}`: {entry.reason_en} / {entry.reason_fr}"

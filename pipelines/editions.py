@@ -31,6 +31,7 @@ from pipelines.publish.attacker import attack
 from pipelines.publish.audit import find_complementary
 from pipelines.publish.disclosure import Sources
 from pipelines.publish.history import find_movements
+from pipelines.publish.kilograms import read_published
 from pipelines.publish.log import append_log, read_log
 from pipelines.publish.people import read_cells
 from pipelines.settings import Settings
@@ -257,7 +258,7 @@ def require_safe(settings: Settings, publication_id: str) -> None:
     for name in [*sorted(ids), publication_id]:
         public = open_publication(settings.published, name, "public")
         tables = {mart: public.read(mart) for mart in public.marts()}
-        cells.append(read_cells(tables.get))
+        cells.append(read_published(tables.get))
     truth = read_cells(sources.marts.get)
     found = attack(
         cells, people, sources.territories(), sources.communes(),

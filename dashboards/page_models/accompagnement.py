@@ -324,10 +324,11 @@ def _build_ledgers(publication: Publication, scope: Scope) -> FigureModel:
     )
     rows: list[tuple[Cell, ...]] = []
     for (programme,), ledger in frame.group_by("programme", maintain_order=True):
-        received, used, lost, by_lot, costed = (
+        received, used, lost, costed = (
             _sum_known(ledger[name]) or ZERO
-            for name in ("received_kg", "out_kg", "losses_kg", "by_lot_kg", "with_cost_kg")
+            for name in ("received_kg", "out_kg", "losses_kg", "with_cost_kg")
         )
+        by_lot = _sum_known(ledger["by_lot_kg"])
         cost = _sum_known(ledger["received_eur"])
         rows.append(
             (
@@ -342,7 +343,7 @@ def _build_ledgers(publication: Publication, scope: Scope) -> FigureModel:
                 cost / costed if cost is not None and costed else None,
                 _sum_known(ledger["out_eur"]),
                 ledger["closing_eur"][-1],
-                by_lot / (used + lost) if used + lost else None,
+                by_lot / (used + lost) if by_lot is not None and used + lost else None,
             )
         )
     whole = sum((Decimal(str(row[4])) for row in rows), ZERO)

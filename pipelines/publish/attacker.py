@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -22,7 +22,19 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from data_contracts.disclosure import PeoplePolicy
+from pipelines.publish.kilograms import (
+    READ_ALL,
+    READ_FOOD,
+    READINGS,
+    SAME_KG,
+    add_known,
+    is_covered,
+    is_within,
+)
 from pipelines.publish.people import BANDS, FAMILIES, WHOLE, Cells, Key, round_people
+
+# Kilograms of parcels with hygiene products: an unknown of the attacker, no published cell.
+ALL_PARCELS = "all_parcels_kg"
 
 # A month, a quarter and a year are made of the months between their days.
 ADDITIVE = {
@@ -54,13 +66,15 @@ class Finding:
 
     `kind`: `below_threshold` (a small count is shown), `unguarded` (kilograms, euros or counts of a
     cell whose count of people is hidden or unknown), `not_rounded`, or `too_few_values` (hidden,
-    but no more than `values` values are possible, from `low` to `high`).
+    but no more than `values` values are possible, from `low` to `high`; kilograms and euros: an
+    interval narrower than what one household may be given). `sources`: tables whose sums give it.
     """
 
     kind: str
     key: Key
     low: float | None = None
     high: float | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def values(self) -> int:
@@ -68,10 +82,23 @@ class Finding:
             return 0
         return max(0, int(np.floor(self.high + 1e-6)) - int(np.ceil(self.low - 1e-6)) + 1)
 
+    @property
+    def is_amount(self) -> bool:
+        return self.key.measure.endswith(("_kg", "_eur"))
+
+    def is_protected(self, policy: PeoplePolicy) -> bool:
+        """Whether a hidden cell keeps what the policy asks."""
+        if self.low is None or self.high is None:
+            return False
+        if self.is_amount:
+            return self.high - self.low >= policy.step_of(self.key.measure) - 1e-3
+        return self.values >= policy.possible_values
+
     def describe(self) -> str:
         what = self.key.describe()
         if self.kind == "too_few_values":
-            return f"{what} is hidden but must lie from {self.low:g} to {self.high:g}"
+            found = f"{what} is hidden but must lie from {self.low:g} to {self.high:g}"
+            return f"{found}, by {', '.join(self.sources)}" if self.sources else found
         return {
             "below_threshold": f"{what} is shown although it is small",
             "unguarded": f"{what} is shown although its count of people is not",
@@ -90,6 +117,7 @@ class _System:
     index: dict[tuple[Key, int], int] = field(default_factory=dict)
     rows: list[tuple[dict[int, float], float, float]] = field(default_factory=list)
     assumed: list[int] = field(default_factory=list)
+    sources: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, key: Key, edition: int, low: float, high: float, is_integer: bool) -> int:
         number = self.index.setdefault((key, edition), len(self.names))
@@ -121,25 +149,49 @@ def attack(
     `territories`: food banks of each territory; `communes`: communes of each. `complementary`:
     hidden cells known not to be small (the strongest honest attacker knows which); without them
     every hidden cell is taken for a small one. `memory` keeps what was solved for the next call.
-    Findings are those of cells of any edition.
+    Findings are those of cells of any edition that the earlier ones alone do not give.
     """
-    findings = [
-        finding for cells in editions for finding in _find_shown(cells, policy, territories)
+    of_people = [
+        {key: value for key, value in cells.items() if key.measure not in READINGS}
+        for cells in editions
     ]
-    values = _merge_editions(editions)
+    findings = [
+        finding for cells in of_people for finding in _find_shown(cells, policy, territories)
+    ]
+    values = _merge_editions(of_people)
     system = _build(values, policy, territories, communes, frozenset(complementary))
+    for edition, cells in enumerate(editions):
+        _relate_readings(system, edition, cells, values, policy)
+    few = _find_few_elsewhere(system, policy)
     hidden = [
         number
         for number, (key, edition) in enumerate(system.names)
-        if values.get((key, edition), Decimal(0)) is None or key.area == "elsewhere"
-    ]
+        if values.get((key, edition), Decimal(0)) is None
+        or key.measure == ALL_PARCELS
+        or (key.area == "elsewhere" and (key.measure not in FAMILIES[key.family].amounts
+                                         or number in few))
+    ]  # fmt: skip
     memory = {} if memory is None else memory
     for part in _split(system, hidden):
         name = _describe_part(system, part)
         if name not in memory:
             memory[name] = _solve(system, part, policy)
         findings += memory[name]
+    sources = {
+        system.names[number][0]: tuple(dict.fromkeys(names))
+        for number, names in system.sources.items()
+    }
+    findings = [replace(found, sources=sources.get(found.key, ())) for found in findings]
     unique = {(found.kind, found.key): found for found in findings}
+    if unique and len(editions) > 1:
+        # what the editions that stand give away cannot be taken back
+        former = attack(editions[:-1], policy, territories, communes, complementary, memory)
+        shown = {
+            (found.kind, found.key) for found in _find_shown(of_people[-1], policy, territories)
+        }
+        for found in former:
+            if (found.kind, found.key) not in shown:
+                unique.pop((found.kind, found.key), None)
     return [unique[name] for name in sorted(unique, key=lambda name: (name[0], *map(str, name[1])))]
 
 
@@ -176,7 +228,7 @@ def _find_shown(
             guard = value if is_count else cells.get(key.of(family.counts[-1]))
         if guard is None:
             yield Finding("unguarded", key)
-        elif not key.is_exempt and value % policy.rounding and not is_everything(
+        elif not key.is_exempt and value % policy.step_of(key.measure) and not is_everything(
             key, cells, territories
         ):  # fmt: skip
             yield Finding("not_rounded", key)
@@ -242,7 +294,7 @@ def _build(
         elif key.is_exempt or value == 0:
             system.add(key, edition, float(value), float(value), is_integer)
         else:
-            slack = half if is_integer else policy.rounding / 2
+            slack = half if is_integer else policy.step_of(key.measure) / 2
             least = max(0.0, float(value) - slack)
             if key.measure in family.counts and value == round_people(policy.threshold, policy):
                 least = float(policy.threshold)
@@ -278,9 +330,11 @@ def _relate_periods(system: _System, numbers: list[int]) -> None:
                 and longer.period_start <= keys[number].period_start
                 and keys[number].period_end <= longer.period_end
             ]
+            if kind == "month":
+                _relate_around(system, numbers, whole)
             if not parts:
                 continue
-            is_complete = _covers(longer, [keys[number] for number in parts])
+            is_complete = is_covered(longer, [keys[number] for number in parts])
             terms = {whole: 1.0, **dict.fromkeys(parts, -1.0)}
             if measure in ADDITIVE[family]:
                 system.require(terms, 0.0, 0.0 if is_complete else inf)
@@ -300,13 +354,159 @@ def _relate_periods(system: _System, numbers: list[int]) -> None:
                         system.require({whole: 1.0, number: -1.0}, 0.0, 0.0 if is_same else inf)
 
 
-def _covers(longer: Key, parts: list[Key]) -> bool:
-    day: date = longer.period_start
-    for part in sorted(parts, key=lambda key: key.period_start):
-        if part.period_start > day:
+def _relate_around(system: _System, numbers: list[int], whole: int) -> None:
+    """A period that ends within a month is no more than the months around it."""
+    longer = system.names[whole][0]
+    if longer.measure not in (*ADDITIVE[longer.family], *DISTINCT[longer.family]):
+        return
+    around = [
+        number
+        for number in numbers
+        for key in [system.names[number][0]]
+        if key.period_kind == "month"
+        and key.period_start <= longer.period_end
+        and longer.period_start <= key.period_end
+    ]
+    keys = [system.names[number][0] for number in around]
+    if all(is_within(key, longer) for key in keys):
+        return
+    if is_covered(longer, keys):
+        # what is left out of the last month is not known: the food bank may have begun in between
+        terms = {whole: -1.0, **dict.fromkeys(around, 1.0)}
+        system.require(terms, 0.0, inf, is_assumed=True)
+
+
+def _relate_readings(
+    system: _System,
+    edition: int,
+    cells: Cells,
+    values: Mapping[tuple[Key, int], Decimal | None],
+    policy: PeoplePolicy,
+) -> None:
+    """What sums of other tables say of the kilograms of parcels.
+
+    A multiple of the policy's step stands in for a hidden month: up to it, what such multiples
+    stand for is at least their sum and less than a step more. What is the sum of its months, or of
+    the food banks, says nothing new. Anything else is exact.
+    """
+    step = float(policy.hidden_parcels_rounding_kg)
+    readings: dict[Key, list[tuple[str, Decimal]]] = defaultdict(list)
+    for key, value in cells.items():
+        if key.measure in READINGS and value is not None:
+            readings[key._replace(area=WHOLE)].append((key.area, value))
+    known = {
+        key: value
+        for key, value in cells.items()
+        if key.area == WHOLE and key.measure == "parcel_kg"
+    }
+    for key, found in readings.items():
+        cell = key.of("parcel_kg")
+        if key.measure == READ_FOOD and known.get(cell) is None:
+            # of several, the one that stands in for it
+            known[cell] = min((value for _, value in found), key=lambda value: value % int(step))
+    stood_in: dict[tuple[str, str, str], list[tuple[Key, int, Decimal]]] = defaultdict(list)
+    for key, found in sorted(readings.items()):
+        cell = key.of("parcel_kg")
+        number = _find_unknown(system, cell, edition)
+        if number is None and key.scope_kind == "network":
+            number = _add_network(system, cell, edition)
+        if number is None:
+            continue
+        shown = cells.get(cell)
+        if key.measure == READ_ALL:
+            if shown is not None:
+                continue
+            whole = system.add(key.of(ALL_PARCELS), edition, 0.0, LARGEST, is_integer=False)
+            system.require({whole: 1.0, number: -1.0}, 0.0, inf)
+            number = whole
+        for place, (source, value) in enumerate(found):
+            reading = float(value)
+            if shown is not None:
+                if abs(value - shown) >= SAME_KG:
+                    system.require({number: 1.0}, reading - 0.5, reading + 0.5, is_assumed=True)
+                    system.sources[number].append(source)
+            elif key.measure == READ_FOOD and _is_sum_of_parts(key, value, known):
+                pass
+            elif value % int(step):
+                system.require({number: 1.0}, reading - 0.5, reading + 0.5, is_assumed=True)
+                system.sources[number].append(source)
+            elif key.period_kind == "month" and key.scope_kind != "network":
+                series = (key.scope_kind, key.scope_id, f"{key.measure} {source if place else ''}")
+                stood_in[series].append((key, number, value))
+            else:
+                system.require({number: 1.0}, reading, reading + step, is_assumed=True)
+    for months in stood_in.values():
+        terms: dict[int, float] = {}
+        total = 0.0
+        for _, number, value in sorted(months):
+            terms[number] = 1.0
+            total += float(value)
+            system.require(terms, total, total + step, is_assumed=True)
+
+
+def _add_network(system: _System, cell: Key, edition: int) -> int | None:
+    """The sum of the food banks, where a network's own cell is not even said to be hidden."""
+    parts = [
+        number
+        for (key, of), number in system.index.items()
+        if of == edition and key.scope_kind == "food_bank" and key[2:] == cell[2:]
+    ]
+    if not parts:
+        return None
+    number = system.add(cell, edition, 0.0, LARGEST, is_integer=False)
+    system.require({number: 1.0, **dict.fromkeys(parts, -1.0)}, 0.0, 0.0)
+    return number
+
+
+def _find_unknown(system: _System, cell: Key, edition: int) -> int | None:
+    """The unknown of a cell in an edition: an earlier one's where that showed it the same way."""
+    for number in range(edition, -1, -1):
+        if (cell, number) in system.index:
+            return system.index[cell, number]
+    return None
+
+
+def _is_sum_of_parts(key: Key, value: Decimal, known: Mapping[Key, Decimal | None]) -> bool:
+    """Whether a reading is the sum of what is known of its months, or of the food banks."""
+    if key.scope_kind == "network":
+        parts = [k for k in known if k.scope_kind == "food_bank" and k[3:7] == key[3:7]]
+    else:
+        parts = [
+            k for k in known if k[:2] == key[:2] and k.period_kind == "month" and is_within(k, key)
+        ]
+        if key.period_kind == "month" or not is_covered(key, parts):
             return False
-        day = date.fromordinal(part.period_end.toordinal() + 1)
-    return day > longer.period_end
+    total = add_known(known[part] for part in parts)
+    return bool(parts) and total is not None and abs(total - value) < SAME_KG
+
+
+def _find_few_elsewhere(system: _System, policy: PeoplePolicy) -> set[int]:
+    """Kilograms and euros of what lives outside a territory, where that is surely a small count."""
+    found = set()
+    rows: dict[int, dict[int, float]] = {}
+    for terms, _, _ in system.rows:
+        for number in terms:
+            if system.names[number][0].area == "elsewhere":
+                rows[number] = terms
+    for number, (key, edition) in enumerate(system.names):
+        if key.area != "elsewhere" or key.measure not in FAMILIES[key.family].amounts:
+            continue
+        guard = system.index.get((key.of(FAMILIES[key.family].guard), edition))
+        if guard is None:
+            continue
+        most = sum(
+            system.high[other] if factor > 0 else -system.low[other]
+            for other, factor in rows[guard].items()
+            if other != guard
+        )
+        least = sum(
+            system.low[other] if factor > 0 else -system.high[other]
+            for other, factor in rows[guard].items()
+            if other != guard
+        )
+        if most < policy.threshold and most > 0 and least > -LARGEST:
+            found.add(number)
+    return found
 
 
 def _relate_editions(system: _System) -> None:
@@ -549,11 +749,10 @@ def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
     for number in part.hidden:
         at = place[number]
         key = system.names[number][0]
-        if key.area == "elsewhere" and (
-            key.measure not in FAMILIES[key.family].counts or greatest[at] >= policy.threshold
-        ):
+        is_count = key.measure in FAMILIES[key.family].counts
+        if key.area == "elsewhere" and is_count and greatest[at] >= policy.threshold:
             continue
-        if Finding("too_few_values", key, least[at], greatest[at]).values >= policy.possible_values:
+        if Finding("too_few_values", key, least[at], greatest[at]).is_protected(policy):
             continue
         for sign in (1.0, -1.0):
             objective = np.zeros(len(place))
@@ -564,9 +763,11 @@ def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
                 np.maximum(greatest, answer, out=greatest)
         found = Finding("too_few_values", key, float(least[at]), float(greatest[at]))
         # Nobody elsewhere is no small cell; many are none either.
-        if key.area == "elsewhere" and not 0 < greatest[at] < policy.threshold:
+        if key.area == "elsewhere" and greatest[at] <= 1e-3:
             continue
-        if found.values < policy.possible_values:
+        if key.area == "elsewhere" and is_count and greatest[at] >= policy.threshold:
+            continue
+        if not found.is_protected(policy):
             findings.append(found)
     return findings
 

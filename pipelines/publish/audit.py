@@ -21,6 +21,7 @@ from data_contracts.publications import open_publication
 from pipelines.publish.attacker import attack
 from pipelines.publish.disclosure import Sources, find_exposed_donors
 from pipelines.publish.draft import AUDIENCE, DraftedMart, draft_folder, list_audiences
+from pipelines.publish.kilograms import find_parts, read_published
 from pipelines.publish.people import Cells, Key, read_cells
 from pipelines.settings import Settings
 from pipelines.store import hash_file, write_json
@@ -81,7 +82,7 @@ def read_earlier(settings: Settings, inputs: Mapping[str, Any]) -> list[Cells]:
     for publication_id in inputs["editions"]:
         publication = open_publication(settings.published, publication_id, "public")
         tables = {mart: publication.read(mart) for mart in publication.marts()}
-        found.append(read_cells(tables.get))
+        found.append(read_published(tables.get))
     return found
 
 
@@ -181,8 +182,11 @@ def check_people(
     for audience in sorted(list_audiences(folder), key=lambda name: name != "public"):
         if audience.partition("/")[0] not in ("public", "metropole"):
             continue
-        cells = read_cells(partial(_find_table, folder / audience))
+        read = partial(_find_table, folder / audience)
+        cells = read_published(read)
         yield from (None for _ in cells)
+        for text in find_parts(read, cells, policy.people):
+            yield f"{audience}: {text}"
         if cells.items() <= public.items():
             continue
         public = public or cells

@@ -11,15 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from data_contracts.disclosure import SUPPRESSED, DonorPolicy, Policy
+from data_contracts.disclosure import SUPPRESSED, DonorPolicy, PeoplePolicy, Policy
 from data_contracts.loader import load_marts, load_register
-from pipelines.publish.attacker import Finding, attack, is_everything
+from pipelines.publish.attacker import ALL_PARCELS, Finding, attack, is_everything
+from pipelines.publish.kilograms import READ_ALL, READ_FOOD, READINGS, carry_down, make_stand_ins
 from pipelines.publish.people import (
     FAMILIES,
     INDICATORS,
@@ -31,8 +32,17 @@ from pipelines.publish.people import (
     read_cells,
     round_people,
 )
+from pipelines.publish.with_parcels import (
+    OF_DISTRIBUTED,
+    HiddenParcels,
+    find_counted,
+    fit_rows,
+)
 
 MAX_ROUNDS = 100
+ZERO = Decimal(0)
+# Cells of the months of a whole food bank, by scope, area and kind of period.
+OF_MONTHS = ("food_bank", WHOLE, "month")
 # Codes that count no family's cells but fall with them.
 GUARDED = {"hours_request_to_parcel": "parcels"}
 # Rates of people that no table counts: their parts are rounded.
@@ -81,12 +91,17 @@ Margin = tuple[str, str, date, str]
 class Decisions:
     """How each cell of people is shown: exact, rounded or hidden; `withdrawn`: tables' margins
     (food bank, period, column of places) that are not shown at all; `unclaimed`: cells that are not
-    even said to be hidden, the last resort."""
+    even said to be hidden, the last resort; `sums`: networks' cells that stay; `sealed`: kilograms
+    of parcels that no sum may hold; `handed_over`: those of each food bank and month, hygiene
+    products included."""
 
     truth: Cells
     shown: Cells = field(default_factory=dict)
+    handed_over: dict[tuple[str, date], Decimal] = field(default_factory=dict)
+    sealed: set[Key] = field(default_factory=set)
     withdrawn: set[Margin] = field(default_factory=set)
     unclaimed: set[Key] = field(default_factory=set)
+    sums: set[Key] = field(default_factory=set)
 
     @cached_property
     def _by_start(self) -> dict[tuple[Any, ...], Key]:
@@ -103,11 +118,25 @@ class Decisions:
             other = key.of(measure)
             if other in self.shown:
                 self.shown[other] = None
+                self.sums.discard(other)
 
     def withdraw(self, key: Key) -> None:
-        """Show nothing of a cell, also not that it is hidden."""
+        """Show nothing of a cell, also not that it is hidden; of a network whose food banks are all
+        shown, the sum that everybody knows."""
+        keys = [key.of(measure) for measure in FAMILIES[key.family].measures]
+        keys = [other for other in keys if other in self.truth]
+        if key.scope_kind == "network" and all(self.is_sum_of_shown(other) for other in keys):
+            self.shown.update((other, self.truth[other]) for other in keys)
+            self.sums.update(keys)
+            return
         self.hide(key)
         self.unclaimed.add(key.of(""))
+
+    def is_sum_of_shown(self, network: Key) -> bool:
+        """Whether everybody can add a network's cell up from those of its food banks."""
+        parts = [self.shown[key] for key in _members_of(network, self.truth)]
+        known = [part for part in parts if part is not None]
+        return len(known) == len(parts) and sum(known, ZERO) == self.truth[network]
 
     def is_claimed(self, key: Key) -> bool:
         """Whether a hidden cell is said to be hidden; a row says it of all its measures."""
@@ -115,6 +144,28 @@ class Decisions:
 
     def is_hidden(self, key: Key) -> bool:
         return key in self.shown and self.shown[key] is None and self.truth[key] is not None
+
+    def hidden_parcels(self, people: PeoplePolicy) -> HiddenParcels:
+        """Kilograms of parcels, and what sums that hold hidden ones count for them."""
+        months = sorted(key for key in self.truth if key[:1] + key[2:4] == OF_MONTHS)
+        with_hygiene: dict[tuple[str, date], Decimal] = {}
+        for bank in sorted({key.scope_id for key in months}):
+            hidden = [
+                (bank, key.period_start)
+                for key in months
+                if key.scope_id == bank and key.measure == "parcel_kg" and self.is_hidden(key)
+            ]
+            amounts = [self.handed_over.get(place, ZERO) for place in hidden]
+            parts = carry_down(amounts, people.hidden_parcels_rounding_kg)
+            with_hygiene.update(
+                (place, part or ZERO) for place, part in zip(hidden, parts, strict=True)
+            )
+        return HiddenParcels(
+            people, self.truth, self.shown,
+            make_stand_ins(self.truth, self.shown, people, self.sealed),
+            self.handed_over, with_hygiene,
+            frozenset(key.scope_id for key in self.sealed if key.scope_kind == "food_bank"),
+        )  # fmt: skip
 
     def complementary(self, threshold: int) -> set[Key]:
         """Hidden cells that are not small themselves."""
@@ -141,17 +192,23 @@ def make_outside(
         is_inside = pl.col("indicator_code").is_in(policy.people.inside_only)
         tables[name] = tables[name].filter(~is_inside)
     decisions = decide_people(tables.get, sources, policy, earlier)
+    hidden = decisions.hidden_parcels(policy.people)
+    counted = find_counted(tables["mart_mass_balance_monthly"])
     forms: dict[str, Callable[[str, pl.DataFrame], pl.DataFrame]] = {
         "whole": lambda _, table: table,
         # which territory reads which is decided where audiences are split
         "agreements": lambda _, table: table,
         "places": lambda _, table: table.filter(pl.col("place_kind") != "supplier"),
         "people": lambda name, table: _show_people(name, table, decisions),
-        "indicators": lambda _, table: _show_indicators(table, decisions, sources, policy),
+        "indicators": lambda _, table: _show_indicators(
+            table, decisions, sources, policy, hidden, counted
+        ),
         "key_figures": lambda _, table: _show_key_figures(table, decisions),
-        "with_parcels": lambda name, table: _show_with_parcels(name, table, decisions, policy),
-        "flows": lambda _, table: _show_flows(table, decisions, sources.donations, policy.donors),
-    }
+        "with_parcels": lambda name, table: hidden.show_mart(name, table, counted),
+        "flows": lambda _, table: hidden.show_unexplained(
+            _show_flows(table, decisions, sources.donations, policy.donors), counted
+        ),
+    }  # fmt: skip
     return {name: forms[policy.marts[name].form](name, table) for name, table in tables.items()}
 
 
@@ -210,12 +267,18 @@ def decide_people(
         # kilograms by site or family of products are no tables of people: they are not shown
         if "," not in key.area and key.area.partition("=")[0] in (WHOLE, "commune_code", "qpv_code")
     }
-    decisions = Decisions(truth, dict(truth))
+    handed_over: dict[tuple[str, date], Decimal] = {}
+    balance = read("mart_mass_balance_monthly")
+    if balance is not None:
+        columns = ("food_bank_id", "month", "parcels_kg")
+        for bank, month, kilograms in balance.select(columns).drop_nulls().iter_rows():
+            handed_over[bank, month] = handed_over.get((bank, month), ZERO) + kilograms
+    decisions = Decisions(truth, dict(truth), handed_over)
     members = sources.territories()
     for key, value in truth.items():
         if value and not key.is_exempt and not is_everything(key, truth, members):
-            is_amount = key.measure in FAMILIES[key.family].amounts
-            decisions.shown[key] = round_people(value, people, is_amount=is_amount)
+            amount = key.measure if key.measure in FAMILIES[key.family].amounts else ""
+            decisions.shown[key] = round_people(value, people, amount)
     for key, value in truth.items():
         family = FAMILIES[key.family]
         if (value and value < people.threshold and key.measure in family.counts) or (
@@ -238,13 +301,19 @@ def decide_people(
     communes = sources.communes()
     memory: dict[object, list[Finding]] = {}
     for _ in range(MAX_ROUNDS):
-        findings = attack(
-            [*earlier, _published(decisions)], people, members, communes,
-            decisions.complementary(people.threshold), memory,
-        )  # fmt: skip
-        findings = [finding for finding in findings if finding.kind == "too_few_values"]
+        _hide_what_was_everything(decisions, people, members)
+        published = _published(decisions, people)
+        findings = _attack(decisions, [*earlier, published], people, members, communes, memory)
         if not findings:
             return decisions
+        if sealing := _find_sealing(decisions, findings, published):
+            without = {key: value for key, value in published.items()
+                       if key.measure not in READINGS}  # fmt: skip
+            left = _attack(decisions, [*earlier, without], people, members, communes, memory)
+            found_again = {finding.key for finding in left}
+            if new := {key for name, key in sealing.items() if name not in found_again}:
+                decisions.sealed |= new
+                continue
         companions = {found.key: _find_companion(found, decisions, members) for found in findings}
         for key, companion in companions.items():
             if companion is None:
@@ -254,9 +323,64 @@ def decide_people(
     raise DisclosureError(f"{findings[0].describe()}; nothing more can be hidden around it")
 
 
-def _published(decisions: Decisions) -> Cells:
-    """Cells as readers will find them: of withdrawn margins there is nothing."""
+def _hide_what_was_everything(
+    decisions: Decisions, people: PeoplePolicy, members: Mapping[str, Sequence[str]]
+) -> None:
+    """A territory is shown as its food banks are, not where one of these was hidden since."""
+    for key, value in list(decisions.shown.items()):
+        if (
+            key.scope_kind == "territory"
+            and value
+            and value % people.step_of(key.measure)
+            and not is_everything(key, decisions.shown, members)
+        ):
+            decisions.hide(key)
+
+
+def _attack(
+    decisions: Decisions,
+    editions: Sequence[Cells],
+    people: PeoplePolicy,
+    members: Mapping[str, Sequence[str]],
+    communes: Mapping[str, Collection[str]],
+    memory: dict[object, list[Finding]],
+) -> list[Finding]:
+    """Hidden cells that are found again."""
+    complementary = decisions.complementary(people.threshold)
+    findings = attack(editions, people, members, communes, complementary, memory)
+    return [finding for finding in findings if finding.kind == "too_few_values"]
+
+
+def _find_sealing(
+    decisions: Decisions, findings: Sequence[Finding], published: Cells
+) -> dict[Key, Key]:
+    """Kilograms of parcels that sums with them may give away: those of the cells that were found,
+    by these."""
+    places = {key._replace(area=WHOLE).of("parcel_kg") for key in published
+              if key.measure in READINGS}  # fmt: skip
     return {
+        found.key: key
+        for found in findings
+        if found.key.measure in ("parcel_kg", ALL_PARCELS)
+        for key in [found.key._replace(area=WHOLE).of("parcel_kg")]
+        if key in places and key not in decisions.sealed
+    }
+
+
+def _published(decisions: Decisions, people: PeoplePolicy) -> Cells:
+    """Cells as readers will find them: of withdrawn margins there is nothing."""
+    parcels = decisions.hidden_parcels(people)
+    sums = {
+        key.of(READ_FOOD): value
+        for key, value in parcels.stand_ins.items()
+        if value is not None and decisions.is_hidden(key)
+    }
+    sums |= {
+        key.of(READ_ALL): parcels.with_hygiene[place]
+        for place, key in parcels.months.items()
+        if key.scope_id not in parcels.withheld
+    }
+    return sums | {
         key: value
         for key, value in decisions.shown.items()
         if value is not None or decisions.truth[key] is not None
@@ -303,6 +427,8 @@ def _find_shown(
     for other, value in decisions.shown.items():
         is_same_year = other.period_start.year == key.period_start.year
         if value is None or (other.measure, other.family) != (measure, key.family):
+            continue
+        if other in decisions.sums:
             continue
         # Nobody is no small count, but no euro in a year says what its hidden months were.
         if not is_same_year or (not value and measure not in FAMILIES[key.family].amounts):
@@ -371,28 +497,22 @@ def _show_people(mart: str, table: pl.DataFrame, decisions: Decisions) -> pl.Dat
                 is_claimed = row[measure] is None and decisions.is_claimed(key)
                 row[SUPPRESSED] = row[SUPPRESSED] or is_claimed
         rows.append(row)
-    schema = {**table.schema, SUPPRESSED: pl.Boolean()}
-    return pl.DataFrame(
-        [{column: _fit(row[column], kind_) for column, kind_ in schema.items()} for row in rows],
-        schema=schema,
-    )
-
-
-def _fit(value: Any, kind: pl.DataType) -> Any:
-    """A value in the type of its column."""
-    if value is None or not isinstance(value, Decimal):
-        return value
-    if isinstance(kind, pl.Decimal):
-        return value.quantize(Decimal(1).scaleb(-(kind.scale or 0)), ROUND_HALF_UP)
-    return int(value) if kind.is_integer() else value
+    return fit_rows(rows, {**table.schema, SUPPRESSED: pl.Boolean()})
 
 
 def _show_indicators(
-    table: pl.DataFrame, decisions: Decisions, sources: Sources, policy: Policy
-) -> pl.DataFrame:
+    table: pl.DataFrame, decisions: Decisions, sources: Sources, policy: Policy,
+    parcels: HiddenParcels, counted: Mapping[str, list[date]],
+) -> pl.DataFrame:  # fmt: skip
     register = load_register()
     rules = {code: entry.disclosure_rule for code, entry in register.items()}
-    with_hidden_parcels = _find_hidden_parcels(decisions)
+    tonnes = {
+        Key(row["scope_kind"], row["scope_id"], WHOLE, row["period_kind"], row["period_start"],
+            row["period_end"], "parcels", "parcel_kg"): row["value"]
+        for row in table.filter(
+            pl.col("indicator_code") == "tonnes_distributed", pl.col("value").is_not_null()
+        ).iter_rows(named=True)
+    }  # fmt: skip
     few_donors = _find_few_donors(sources, policy.donors)
     rows = []
     for row in table.iter_rows(named=True):
@@ -400,10 +520,11 @@ def _show_indicators(
         rule = rules.get(code, "people")
         if rule == "people":
             _show_people_indicator(row, decisions, policy)
-        elif rule == "contains_parcels" and (
-            (*scope, row["period_kind"], row["period_start"]) in with_hidden_parcels
+        elif rule == "contains_parcels" or (code, row["variant"].partition("_")[0]) == (
+            OF_DISTRIBUTED
         ):
-            _round_with_parcels(row, policy)
+            if not parcels.show_indicator(row, counted, tonnes):
+                _suppress(row)
         elif (
             rule == "donors"
             and scope[0] == "territory"
@@ -411,11 +532,7 @@ def _show_indicators(
         ):
             _suppress(row)
         rows.append(row)
-    schema = table.schema
-    return pl.DataFrame(
-        [{column: _fit(row[column], kind) for column, kind in schema.items()} for row in rows],
-        schema=schema,
-    )
+    return fit_rows(rows, table.schema)
 
 
 def _suppress(row: dict[str, Any]) -> None:
@@ -468,42 +585,6 @@ def _round_part(value: Decimal, code: str, name: str, policy: Policy) -> Decimal
 def _divide(row: dict[str, Any], numerator: Decimal | None, denominator: Decimal | None) -> None:
     row.update(numerator=numerator, denominator=denominator, low=None, high=None)
     row["value"] = numerator / denominator if numerator is not None and denominator else None
-
-
-def _find_hidden_parcels(decisions: Decisions) -> set[tuple[str, str, str, date]]:
-    """Scopes and periods some part of which has hidden parcels: kilograms of all would tell."""
-    hidden = [
-        key
-        for key in decisions.truth
-        if key.area == WHOLE and key.measure == "parcel_kg" and decisions.is_hidden(key)
-    ]
-    periods = {
-        (key.scope_kind, key.scope_id, key.period_kind, key.period_start): key
-        for key in decisions.truth
-        if key.area == WHOLE and key.measure == "parcel_kg"
-    }
-    return {
-        name
-        for name, key in periods.items()
-        for small in hidden
-        if small.scope_kind == key.scope_kind
-        and small.scope_id == key.scope_id
-        and small.period_start <= key.period_end
-        and key.period_start <= small.period_end
-    }
-
-
-def _round_with_parcels(row: dict[str, Any], policy: Policy) -> None:
-    """Tonnes to a multiple that hides parcels; other units to two digits, without their parts."""
-    value = row["value"]
-    row.update(numerator=None, denominator=None, low=None, high=None)
-    if not value:
-        return
-    if row["unit"] == "t":
-        step = Decimal(policy.people.hidden_parcels_rounding_kg) / 1000
-    else:
-        step = Decimal(1).scaleb(value.copy_abs().adjusted() - 1)
-    row["value"] = (value / step).to_integral_value(ROUND_HALF_UP) * step
 
 
 def _find_few_donors(sources: Sources, policy: DonorPolicy) -> set[tuple[str, str, date]]:
@@ -571,52 +652,6 @@ def _show_key_figures(table: pl.DataFrame, decisions: Decisions) -> pl.DataFrame
         pl.when(pl.Series("hidden", is_hidden, pl.Boolean)).then(None).otherwise(pl.col("value"))
         .alias("value")
     )  # fmt: skip
-
-
-def _show_with_parcels(
-    mart: str, table: pl.DataFrame, decisions: Decisions, policy: Policy
-) -> pl.DataFrame:
-    """In a year with hidden parcels, kilograms that hold them are rounded or left out."""
-    touched = {
-        (bank, start)
-        for kind, bank, of_kind, start in _find_hidden_parcels(decisions)
-        if kind == "food_bank" and of_kind == "month"
-    }
-    if not touched:
-        return table
-    is_touched = pl.struct("food_bank_id", "month").map_elements(
-        lambda row: (row["food_bank_id"], row["month"]) in touched, return_dtype=pl.Boolean
-    )
-    if mart in ("mart_mass_balance_monthly", "mart_programmes_monthly"):
-        step = policy.people.hidden_parcels_rounding_kg
-        masses = [name for name in table.columns if name.endswith("_kg")]
-        return table.with_columns(
-            *(
-                pl.when(is_touched)
-                .then(((pl.col(name) / step).round(0) * step).cast(table.schema[name]))
-                .otherwise(pl.col(name))
-                .alias(name)
-                for name in masses
-            ),
-            *(
-                pl.when(is_touched).then(None).otherwise(pl.col(name)).alias(name)
-                for name in table.columns
-                if name.endswith("_eur")
-            ),
-        )
-    holds = {
-        "mart_fresh_monthly": pl.col("flow") == "distributed",
-        "mart_carbon_monthly": pl.col("ledger") == "avoided",
-        "mart_nutrition_monthly": pl.lit(True),
-    }[mart]
-    # What a group is called and compared with is no count.
-    measures = {
-        "mart_nutrition_monthly": ["weight_kg", "from_catalogue_kg", "food_kg", "food_share"],
-    }.get(mart, [name for name in table.columns if name not in load_marts()[mart].keys])
-    return table.with_columns(
-        pl.when(is_touched & holds).then(None).otherwise(pl.col(name)).alias(name)
-        for name in measures
-    )
 
 
 def _show_flows(

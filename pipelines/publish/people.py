@@ -113,11 +113,14 @@ class Key(NamedTuple):
 Cells = dict[Key, Decimal | None]
 
 
-def round_people(value: Decimal | int, policy: PeoplePolicy, *, is_amount: bool = False) -> Decimal:
-    """The nearest multiple of the policy's rounding; a count never below the threshold."""
-    base = Decimal(policy.rounding)
+def round_people(value: Decimal | int, policy: PeoplePolicy, amount: str = "") -> Decimal:
+    """The nearest multiple of the policy's step; a count never below the threshold.
+
+    `amount`: the measure where it is kilograms or euros.
+    """
+    base = Decimal(policy.step_of(amount))
     rounded = (Decimal(value) / base).to_integral_value(ROUND_HALF_UP) * base
-    if is_amount:
+    if amount:
         return rounded
     least = (Decimal(policy.threshold) / base).to_integral_value(ROUND_CEILING) * base
     return max(rounded, least)

@@ -68,12 +68,13 @@ def test_a_mart_shown_as_it_is_keeps_its_columns() -> None:
 @pytest.mark.parametrize(
     ("name", "refused", "accepted"),
     [("threshold", 1, 2), ("rounding", 0, 1), ("possible_values", 1, 2),
-     ("hidden_parcels_rounding_kg", 0, 1), ("edition_months", 0, 1)],
+     ("hidden_parcels_rounding_kg", 0, 1), ("household_kg", 0, 1), ("household_eur", 0, 1),
+     ("edition_months", 0, 1)],
 )  # fmt: skip
 def test_a_policy_that_protects_nothing_is_refused(name: str, refused: int, accepted: int) -> None:
     values = {
         "threshold": 11, "rounding": 5, "possible_values": 5, "hidden_parcels_rounding_kg": 500,
-        "edition_months": 24,
+        "household_kg": 10, "household_eur": 100, "edition_months": 24,
     }  # fmt: skip
     assert getattr(PeoplePolicy.model_validate(values | {name: accepted}), name) == accepted
     with pytest.raises(ValidationError, match=name):

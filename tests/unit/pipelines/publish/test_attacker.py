@@ -117,6 +117,18 @@ def test_two_editions_give_what_each_of_them_hides() -> None:
     assert [(f.key, f.low, f.high) for f in found] == [(commune("71076"), 1.0, 3.0)]
 
 
+def test_what_a_standing_edition_gives_away_does_not_count_against_the_next() -> None:
+    leak: dict[Key, int | None] = {key(): 14, commune("21231"): 15, commune("21171"): None}
+    assert kinds(find(leak)) == {("too_few_values", commune("21171"))}
+    assert find(leak, {commune("21231"): 15}) == []
+    # the next one's own leaks do, also where it shows again what that one showed
+    small = {commune("21515", year=2024): 7}
+    assert kinds(find(small, small)) == kinds(find(small))
+    assert kinds(find(SAFE, {commune("21515", year=2024): 7})) == {
+        ("below_threshold", commune("21515", year=2024))
+    }
+
+
 def indicators(*rows: tuple[Any, ...]) -> pl.DataFrame:
     names = ("scope_kind", "scope_id", "indicator_code", "value", "numerator", "denominator",
              "is_suppressed")  # fmt: skip
