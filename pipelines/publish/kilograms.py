@@ -286,24 +286,21 @@ def _read_distributed(
 
 
 def _read_indicators(
-    rows: Sequence[Mapping[str, object]],
+    rows: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[Scope, Period, str, Decimal]]:
-    tonnes: dict[tuple[object, ...], Decimal] = {}
-    meals: dict[object, tuple[Decimal, Decimal]] = {}
+    tonnes: dict[tuple[Any, ...], Decimal] = {}
+    meals: dict[str, tuple[Decimal, Decimal]] = {}
     names = ("scope_kind", "scope_id", "period_kind", "period_start", "period_end")
 
-    def at(row: Mapping[str, object], kilograms: Decimal) -> tuple[
+    def at(row: Mapping[str, Any], kilograms: Decimal) -> tuple[
         tuple[str, str], Period, str, Decimal
     ]:  # fmt: skip
         kind, scope, period_kind, start, end = (row[name] for name in names)
-        assert isinstance(start, date)
-        assert isinstance(end, date)
         code = str(row["indicator_code"])
         return (str(kind), str(scope)), (str(period_kind), start, end), code, kilograms
 
     for row in rows:
         code, value = str(row["indicator_code"]), row["value"]
-        assert isinstance(value, Decimal)
         column, factor = DISTRIBUTED_IN.get(code, ("", 1))
         kilograms = row[column] if column else None
         if column == "denominator" and kilograms is None and row["numerator"] and not (
@@ -318,13 +315,11 @@ def _read_indicators(
     # the grams of a convention are no secret: the largest figure gives them best
     for row in of_meals:
         value, known = row["value"], tonnes.get(tuple(row[name] for name in names))
-        assert isinstance(value, Decimal)
         if known and value > meals.get(row["variant"], (Decimal(0),))[0]:
             meals[row["variant"]] = (value, known)
     for row in of_meals:
         if row["variant"] in meals:
             value, (most, known) = row["value"], meals[row["variant"]]
-            assert isinstance(value, Decimal)
             yield at(row, value * known / most * KILOGRAMS_PER_TONNE)
 
 
