@@ -24,7 +24,7 @@ from data_contracts.loader import (
 OutsideAudience = Literal["metropole", "public"]
 Form = Literal[
     "whole", "people", "flows", "indicators", "key_figures", "with_parcels", "places",
-    "agreements",
+    "agreements", "supplied",
 ]  # fmt: skip
 SUPPRESSED = "is_suppressed"
 
@@ -161,6 +161,6 @@ def _outside_column(column: Column, policy: MartPolicy) -> Column:
             column = replace(column, codes=tuple(dict.fromkeys(codes)))
         if not column.is_key:
             column = replace(column, is_required=False)
-    if policy.form in ("with_parcels", "key_figures") and not column.is_key:
+    if policy.form in ("with_parcels", "key_figures", "supplied") and not column.is_key:
         column = replace(column, is_required=False)
     return column

@@ -35,6 +35,7 @@ _FORMS = {
     "with_parcels": "sums hold what stands in for hidden parcels, parts with them are empty",
     "places": "sites and, for the metropole, partners",
     "agreements": "for the metropole, the agreements of its territory",
+    "supplied": "rows of records of people not counted",
 }
 
 

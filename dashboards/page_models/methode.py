@@ -19,7 +19,7 @@ import yaml
 from dashboards.figure_models import Cell, Column, FigureModel, write_measure
 from dashboards.filters import Filters
 from dashboards.kpis import Scope
-from dashboards.language.formats import write_date, write_number, write_share
+from dashboards.language.formats import SUPPRESSED, write_date, write_number, write_share
 from dashboards.language.words import Words
 from dashboards.page_models.carbone import build_factor_rows, factor_columns, read_range
 from dashboards.page_models.page import PageModel, Prose
@@ -266,7 +266,7 @@ def _build_records(publication: Publication, scope: Scope) -> FigureModel:
             row["record"],
             words.code("record", row["record"]),
             words("record.supplied" if row["is_supplied"] else "record.not_supplied"),
-            row["count_rows"],
+            SUPPRESSED if row["count_rows"] is None else row["count_rows"],
             row["first_date"],
             row["last_date"],
         )

@@ -38,6 +38,7 @@ from pipelines.publish.with_parcels import (
     find_counted,
     fit_rows,
 )
+from pipelines.publish.with_vouchers import HiddenVouchers, show_supplied
 
 MAX_ROUNDS = 100
 ZERO = Decimal(0)
@@ -193,15 +194,19 @@ def make_outside(
         tables[name] = tables[name].filter(~is_inside)
     decisions = decide_people(tables.get, sources, policy, earlier)
     hidden = decisions.hidden_parcels(policy.people)
+    vouchers = HiddenVouchers.among(
+        filter(decisions.is_hidden, decisions.shown), sources.territories(), policy.people
+    )
     counted = find_counted(tables["mart_mass_balance_monthly"])
     forms: dict[str, Callable[[str, pl.DataFrame], pl.DataFrame]] = {
         "whole": lambda _, table: table,
         # which territory reads which is decided where audiences are split
-        "agreements": lambda _, table: table,
+        "agreements": lambda _, table: vouchers.show_agreements(table),
+        "supplied": lambda _, table: show_supplied(table),
         "places": lambda _, table: table.filter(pl.col("place_kind") != "supplier"),
         "people": lambda name, table: _show_people(name, table, decisions),
         "indicators": lambda _, table: _show_indicators(
-            table, decisions, sources, policy, hidden, counted
+            table, decisions, sources, policy, hidden, counted, vouchers
         ),
         "key_figures": lambda _, table: _show_key_figures(table, decisions),
         "with_parcels": lambda name, table: hidden.show_mart(name, table, counted),
@@ -502,8 +507,9 @@ def _show_people(mart: str, table: pl.DataFrame, decisions: Decisions) -> pl.Dat
 
 def _show_indicators(
     table: pl.DataFrame, decisions: Decisions, sources: Sources, policy: Policy,
-    parcels: HiddenParcels, counted: Mapping[str, list[date]],
+    parcels: HiddenParcels, counted: Mapping[str, list[date]], vouchers: HiddenVouchers,
 ) -> pl.DataFrame:  # fmt: skip
+    territories = sources.territories()
     register = load_register()
     rules = {code: entry.disclosure_rule for code, entry in register.items()}
     tonnes = {
@@ -518,7 +524,9 @@ def _show_indicators(
     for row in table.iter_rows(named=True):
         code, scope = row["indicator_code"], (row["scope_kind"], row["scope_id"])
         rule = rules.get(code, "people")
-        if rule == "people":
+        if vouchers.is_in(row, territories):
+            _suppress(row)
+        elif rule == "people":
             _show_people_indicator(row, decisions, policy)
         elif rule == "contains_parcels" or (code, row["variant"].partition("_")[0]) == (
             OF_DISTRIBUTED

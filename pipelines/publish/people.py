@@ -79,6 +79,8 @@ TABLES: dict[str, tuple[str, str, str, str | None]] = {
 PLACE_COLUMNS = ("site_id", "network_family", "storage", "mode", "commune_code", "merchant_kind",
                  "partner_kind", "qpv_code")  # fmt: skip
 WHOLE = "whole"
+# Area, kind of period and family of the months of vouchers.
+OF_MONTHS_OF_VOUCHERS = (WHOLE, "month", "vouchers")
 
 
 class Key(NamedTuple):
