@@ -97,6 +97,23 @@ def test_a_contract_of_one_table_is_read(tmp_path: Path) -> None:
     assert not contract.is_personal
 
 
+SERVICE_LEVELS = """\
+slaProperties:
+  - {property: availability, value: 9, unit: d}
+  - {property: latency, value: 48, unit: h}
+  - {property: latency, value: 3, unit: d}
+  - {property: retention, value: 36, unit: m}
+  - {property: throughput, value: 8, unit: m}
+"""
+
+
+def test_days_until_late_and_months_kept_are_read_by_name_and_unit(tmp_path: Path) -> None:
+    contract = load_contract(write(tmp_path, CONTRACT + SERVICE_LEVELS))
+    assert (contract.late_after_days, contract.retention_months) == (3, 36)
+    contract = load_contract(write(tmp_path, CONTRACT))
+    assert (contract.late_after_days, contract.retention_months) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -127,6 +144,7 @@ def test_a_contract_of_another_shape_is_refused(
         ("record: receipts", "record: receipts\n    colour: red", "line 7: files.0.colour"),
         ("{source: Bon}", "{sauce: Bon}", "line 8: files.0.columns.receipt_id.sauce"),
         ("version: 1.0.0", "version: [1]", "line 2: version"),
+        ("version: 1.0.0\nfiles:", "version: [1]\ntimezone: [2]\nfiles:", "line 2: version"),
         ("    record: receipts\n", "", "line 4: files.0: give one of record and lookup"),
         ("record: receipts", "record: receipts\n    header_rows: 0", "line 7: files.0.header_rows"),
         (

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from data_contracts.disclosure import (
     SUPPRESSED,
+    DonorPolicy,
     PeoplePolicy,
     contract_for,
     load_policy,
@@ -38,6 +39,10 @@ def test_inside_a_contract_is_whole_and_a_food_bank_may_have_no_row() -> None:
     own = contract_for(PEOPLE, "food_banks/bourgogne")
     assert own.columns == whole.columns
     assert own.minimum_rows == 0
+    # A publication has indicators; a food bank that delivered nothing yet has none.
+    assert contract_for("mart_indicators", "data_team").minimum_rows == 1
+    assert contract_for("mart_indicators", "food_banks/bourgogne").minimum_rows == 0
+    assert contract_for("mart_indicators", "public").minimum_rows == 0
 
 
 @pytest.mark.parametrize("audience", ["public", "metropole/242100410"])
@@ -114,6 +119,15 @@ def test_audiences_read_their_marts_in_order() -> None:
     public, metropole = (policy.marts_of(name) for name in ("public", "metropole/242100410"))
     assert public == sorted(public) and set(public) < set(metropole) < set(load_marts())
     assert set(metropole) - set(public) == {"mart_funding_monthly", "mart_partners_monthly"}
+
+
+def test_a_donor_policy_asks_for_a_donor_and_a_share() -> None:
+    donors = {"minimum_donors": 1, "maximum_share": 1.0, "merged_code": "protected",
+              "channels_without_donors": []}  # fmt: skip
+    assert DonorPolicy.model_validate(donors).minimum_donors == 1
+    for wrong in ({"minimum_donors": 0}, {"maximum_share": 0.0}, {"maximum_share": 1.01}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            DonorPolicy.model_validate(donors | wrong)
 
 
 def test_a_file_is_expected_every_day_of_the_week_unless_the_profile_says_which() -> None:
