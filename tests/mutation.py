@@ -47,7 +47,8 @@ GROUPS = {
     ),
     "disclosure": Group(
         ("pipelines/publish/disclosure.py", "pipelines/publish/attacker.py",
-         "pipelines/publish/people.py"),
+         "pipelines/publish/people.py", "pipelines/publish/kilograms.py",
+         "pipelines/publish/with_parcels.py", "pipelines/publish/with_vouchers.py"),
         ("tests/unit/pipelines/publish",),
     ),
     "publication": Group(
