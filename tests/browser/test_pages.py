@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 TABLE_ROWS = "table => table.querySelectorAll('tbody tr').length"
 BAR_VALUES = """id => {
-  const chart = document.querySelector(`.st-key-chart-${id} .js-plotly-plot`);
+  const chart = document.querySelector(`.st-key-figure-${id} .js-plotly-plot`);
   return chart.data.map(trace => Array.from(trace.x ?? []).length);
 }"""
 
