@@ -7,7 +7,6 @@ folder (`COLLECTO_DATA_DIR`, default ./data); PNG files into `docs/screenshots/`
 from __future__ import annotations
 
 import io
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,14 @@ from playwright.sync_api import sync_playwright
 
 from dashboards.pages import PAGES
 from pipelines.settings import PROJECT_DIR, load_settings
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, stretch_to_page, wait_for_page
+from tests.browser.conftest import (
+    ARGUMENTS,
+    CHROMIUM,
+    find_free_port,
+    stretch_to_page,
+    wait_for_page,
+    wait_until_ready,
+)
 
 WIDTHS = (1366, 768, 375)
 
@@ -30,15 +36,15 @@ def main() -> int:
         return 1
     folder = PROJECT_DIR / "docs" / "screenshots"
     folder.mkdir(exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
+    site = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        take_screenshots(f"http://127.0.0.1:{port}", folder)
-        server.terminate()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until_ready(f"{site}/health", server)
+            take_screenshots(site, folder)
+        finally:
+            server.terminate()
     return 0
 
 

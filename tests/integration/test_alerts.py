@@ -304,7 +304,8 @@ def test_a_refused_refresh_tells_of_everything_at_once(
             (line,) = [line for line in lines if line.startswith(text)]
             kinds.add(kind)
             follow(line.split("\n")[1], person, kind)
-        assert len(lines) == 7 if person["food_bank_id" if 0 else "email"] == "x" else lines
+        told = [line for line in lines if "\nhttp" in line]
+        assert len(expected) <= len(told) <= 7, told
     assert kinds == set(KINDS)
 
     # told once: a second run of the day has only what did not fit

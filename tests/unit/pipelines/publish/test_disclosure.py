@@ -88,7 +88,7 @@ HELPED_SOME = st.fixed_dictionaries({BANK: communes_of("21", 4), JURA: communes_
 
 @pytest.mark.slow
 @given(helped=HELPED_SOME)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_sum_gives_hidden_kilograms_in_random_networks(helped: Helped) -> None:
     """Two food banks with months, stocks, flows, parts and programmes that add up."""
     sources = make_rich_sources(helped)
