@@ -38,3 +38,24 @@ def test_a_build_from_nothing_gives_the_marts_of_the_refresh(settings: Settings)
     assert failed == []
     with duckdb.connect(str(settings.warehouse_file), read_only=True) as connection:
         assert connection.execute(query).fetchall() == refreshed
+
+
+# They join lists of a hundred rows at most: factors, territories.
+SMALL = {"fct_carbon_monthly", "dim_territory_members"}
+
+
+def test_no_model_compares_every_line_with_every_other(demonstration: DataFolder) -> None:
+    """A condition of one side alone, beside the keys of a left join, would have DuckDB do so."""
+    import duckdb
+
+    warehouse = demonstration.path / "warehouse"
+    compiled = sorted((warehouse / "target" / "compiled").glob("*/models/**/*.sql"))
+    assert len(compiled) > 150
+    slow = set()
+    with duckdb.connect(str(warehouse / "observatory.duckdb"), read_only=True) as connection:
+        connection.execute(f"set file_search_path = '{demonstration.path}'")
+        for path in compiled:
+            plan = connection.execute(f"explain {path.read_text('utf-8')}").fetchall()
+            if any("NL_JOIN" in text or "NESTED_LOOP" in text for _, text in plan):
+                slow.add(path.stem)
+    assert slow <= SMALL

@@ -31,17 +31,19 @@ with
             food_banks
             on movements.food_bank_id = food_banks.food_bank_id
             and movements.movement_date <= food_banks.data_date
+        -- what concerns movements alone stands within the keys: a condition beside them would make
+        -- duckdb compare every line with every other
         left join
             receipts
-            on movements.movement_kind = 'receipt'
-            and movements.food_bank_id = receipts.food_bank_id
-            and movements.document_id = receipts.receipt_id
+            on movements.food_bank_id = receipts.food_bank_id
+            and case when movements.movement_kind = 'receipt' then movements.document_id end
+            = receipts.receipt_id
             and movements.line_no = receipts.line_no
         left join
             transfers
-            on movements.record = 'transfers'
-            and movements.food_bank_id = transfers.food_bank_id
-            and movements.document_id = transfers.transfer_id
+            on movements.food_bank_id = transfers.food_bank_id
+            and case when movements.record = 'transfers' then movements.document_id end
+            = transfers.transfer_id
             and movements.line_no = transfers.line_no
         where
             movements.record <> 'stock_counts' and movements.movement_kind <> 'transfer_difference'
