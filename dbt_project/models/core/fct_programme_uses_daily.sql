@@ -81,9 +81,9 @@ with
             and movements.product_code = families.product_code
         left join
             named_receipts
-            on movements.outlet_kind = 'loss'
-            and movements.food_bank_id = named_receipts.food_bank_id
-            and movements.document_id = named_receipts.removal_id
+            on movements.food_bank_id = named_receipts.food_bank_id
+            and case when movements.outlet_kind = 'loss' then movements.document_id end
+            = named_receipts.removal_id
             and movements.line_no = named_receipts.line_no
         where movements.outlet_kind is not null
         group by all
