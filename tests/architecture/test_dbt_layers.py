@@ -179,3 +179,23 @@ def test_every_record_says_when_it_was_last_received(manifest: dict[str, Any]) -
 def test_every_page_is_an_exposure(manifest: dict[str, Any]) -> None:
     exposed = {exposure["name"] for exposure in manifest["exposures"].values()}
     assert {code.replace("-", "_") for code in PAGES} <= exposed
+
+
+# The joined lists have a hundred rows at most: formulas, sides, ledgers.
+JOINED_LISTS = {
+    "fct_carbon_monthly", "fct_declared_growth_measures", "fct_flows_by_kind", "fct_indicators",
+}  # fmt: skip
+
+
+def test_a_left_join_has_no_condition_of_its_left_side_alone() -> None:
+    """`on lines.kind = 'x' and key = key` has DuckDB compare every line with every other: it
+    belongs within a key, as `case when lines.kind = 'x' then key end = key`."""
+    found = set()
+    for path in (DBT_PROJECT_DIR / "models").rglob("*.sql"):
+        for join in path.read_text("utf-8").split("left join")[1:]:
+            clause = re.split(r"\b(?:join|where|group)\b|\n\n", join)[0]
+            joined, _, conditions = clause.partition(" on ")
+            literals = re.findall(r"^ *(?:on |and |)(\w+)\.\w+ = '", conditions, re.MULTILINE)
+            if set(literals) - {joined.split()[-1]}:
+                found.add(path.stem)
+    assert found <= JOINED_LISTS
