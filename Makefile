@@ -9,8 +9,6 @@ LINES ?= 1e5
 SAMPLE ?= 40
 # Workers of pytest: one more than the two cores, so that waiting for a browser or a process costs nothing.
 WORKERS ?= 3
-# yattag has no wheel; it is built by the setuptools of the environment, fetched by nobody.
-WHEELS_ONLY := --only-binary :all: --no-binary yattag
 PORT ?= 8501
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-emit-index-url --no-annotate --no-header pyproject.toml
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -24,11 +22,11 @@ export DO_NOT_TRACK := 1
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml deploy/install.sh
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed ($(PYTHON) was not found; set PYTHON=...)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3.11-venv && $(PYTHON) -m venv $(VENV); }
 	@echo "Installing Python packages (hashes checked)"
-	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation $(WHEELS_ONLY) -r requirements.lock
+	@deploy/install.sh $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

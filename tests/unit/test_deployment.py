@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,16 +142,37 @@ def test_no_password_stands_in_an_address() -> None:
         assert not re.search(r"://[^/\s]*:[^/\s]*\$\{", text), name
 
 
-def test_what_is_installed_is_wheels_but_for_the_same_exceptions() -> None:
-    options = r"--only-binary :all:((?: --no-binary \S+)*)"
-    files = [PROJECT_DIR / "Makefile", PROJECT_DIR / "deploy" / "Dockerfile"]
-    found = [re.findall(options, path.read_text(encoding="utf-8")) for path in files]
-    assert found[0] == found[1] and len(found[0]) == 1
+def test_what_is_installed_is_wheels_but_for_what_has_none() -> None:
+    """Make and the image run the same script; it names each package that is built from source."""
+    for path in (PROJECT_DIR / "Makefile", PROJECT_DIR / "deploy" / "Dockerfile"):
+        text = path.read_text(encoding="utf-8")
+        assert "deploy/install.sh" in text, path
+        assert not re.search(r"pip install.* -r ", text), path
+    script = (PROJECT_DIR / "deploy" / "install.sh").read_text(encoding="utf-8")
+    options = re.search(r"--only-binary :all:((?: --no-binary \S+)*)", script)
+    assert options is not None
     lock = (PROJECT_DIR / "requirements.lock").read_text(encoding="utf-8")
-    for package in re.findall(r"--no-binary (\S+)", found[0][0]):
+    for package in re.findall(r"--no-binary (\S+)", options[1]):
         # a source and no wheel has one hash
         entry = re.search(rf"^{package}==\S+ ((?:\\\n\s+--hash=\S+ ?)+)", lock, re.M)
         assert entry is not None and entry[1].count("--hash=") == 1, package
+
+
+@pytest.mark.sweep
+def test_a_new_machine_installs_what_the_lock_names(tmp_path: Path) -> None:
+    """No wheel kept by an earlier installation may be needed."""
+    environment = os.environ | {"PIP_NO_CACHE_DIR": "1"}
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([PROJECT_DIR / "deploy" / "install.sh", python], check=True, env=environment)
+    said = subprocess.run(
+        [python, "-m", "pip", "list", "--format=freeze"],
+        check=True, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    lock = (PROJECT_DIR / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^(\S+==\S+) ", lock, re.M))
+    normal = {re.sub(r"[-_.]+", "-", line).lower() for line in said.stdout.splitlines()}
+    assert {re.sub(r"[-_.]+", "-", line).lower() for line in locked} <= normal
 
 
 def test_services_listen_on_loopback_and_wait_for_what_they_need() -> None:
