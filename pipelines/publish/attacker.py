@@ -640,6 +640,31 @@ def _split(system: _System, hidden: Collection[int]) -> list[_Part]:
     ]
 
 
+def _minimise(
+    objective: np.ndarray,
+    constraints: list[LinearConstraint],
+    bounds: Bounds,
+    integrality: np.ndarray,
+) -> np.ndarray | None:
+    """The unknowns at the least objective; None where no values satisfy the constraints.
+
+    HiGHS's presolve takes some problems that have a solution for infeasible ones (one is kept in
+    `test_disclosure.py`): what it gives up is solved again without it.
+    """
+    for presolve in (True, False):
+        answer = milp(
+            objective,
+            constraints=constraints,
+            bounds=bounds,
+            integrality=integrality,
+            options={"presolve": presolve},
+        )
+        if answer.status == 0:
+            found: np.ndarray = answer.x
+            return found
+    return None
+
+
 def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
     """Least and greatest value of each hidden cell of one part.
 
@@ -687,31 +712,25 @@ def _solve(system: _System, part: _Part, policy: PeoplePolicy) -> list[Finding]:
     def optimise(
         objective: np.ndarray, constraints: list[LinearConstraint], largest: np.ndarray
     ) -> np.ndarray | None:
-        answer = milp(
-            objective,
-            constraints=constraints,
-            bounds=Bounds(low, largest),
-            integrality=integrality,
-        )
-        return answer.x if answer.status == 0 else None
+        return _minimise(objective, constraints, Bounds(low, largest), integrality)
 
     def drop_contradicted(rows: list[int], elastic: list[int]) -> list[int]:
         """Rows without those that have to be missed, as little as possible altogether."""
         slack = {at: len(place) + number for number, at in enumerate(elastic)}
         objective = np.zeros(len(place) + len(slack))
         objective[len(place) :] = 1.0
-        answer = milp(
+        answer = _minimise(
             objective,
-            constraints=constrain(rows, slack),
-            bounds=Bounds(
+            constrain(rows, slack),
+            Bounds(
                 np.concatenate([low, np.zeros(len(slack))]),
                 np.concatenate([high, np.full(len(slack), inf)]),
             ),
-            integrality=np.concatenate([integrality, np.zeros(len(slack))]),
+            np.concatenate([integrality, np.zeros(len(slack))]),
         )
-        if answer.status != 0:
+        if answer is None:
             return rows
-        missed = {at for at, number in slack.items() if answer.x[number] > 1e-5}
+        missed = {at for at, number in slack.items() if answer[number] > 1e-5}
         return [at for at in rows if at not in missed]
 
     nothing = np.zeros(len(place))
