@@ -7,7 +7,7 @@ touch Streamlit. What is said belongs in `page_models/`, charts in `figures.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards.figure_models import (
+    Column,
     FigureModel,
     Provenance,
     write_cell,
@@ -40,6 +41,10 @@ from dashboards.page_models.quotes import Quote
 TALL = 18
 # Charts that a narrow screen cannot hold.
 WIDE_KINDS = ("heat", "lines")
+# Tables that are read on a telephone in the warehouse: a row becomes a block there.
+STACKED = ("chiffres-publies", "a-sauver")
+LONG_TEXT = 60
+CODE_SPAN = re.compile(r"`([^`]+)`")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>&])")
 
 
@@ -104,14 +109,17 @@ def write_html_table(words: Words, model: FigureModel, filters: Filters) -> str:
 
     def write_shown(index: int, cell: str, code: str | None) -> str:
         if index != linked or not parameter or code is None:
-            return escape(cell)
+            return write_code_spans(cell)
         query = escape(write_query(filters, **{parameter: code}))
         return f'<a href="?{query}#{SHEETS[parameter]}">{escape(cell)}</a>'
 
+    classes = [
+        _style_column(column, [cells[index] for cells in rows])
+        for index, column in enumerate(columns)
+    ]
     head = "".join(
-        f'<th scope="col"{_align(column.is_number or column.kind == "written")}>'
-        f"{escape(column.label)}</th>"
-        for column in columns
+        f'<th scope="col"{class_of}>{escape(column.label)}</th>'
+        for column, class_of in zip(columns, classes, strict=True)
     )
     body = []
     for cells, code in zip(rows, codes, strict=True):
@@ -119,17 +127,17 @@ def write_html_table(words: Words, model: FigureModel, filters: Filters) -> str:
         body.append(
             f'<tr><th scope="row">{first}</th>'
             + "".join(
-                f'<td data-label="{escape(column.label)}"'
-                f"{_align(column.is_number or column.kind == 'written')}>{cell}</td>"
-                for column, cell in zip(columns[1:], others, strict=True)
+                f'<td data-label="{escape(column.label)}"{class_of}>{cell}</td>'
+                for column, class_of, cell in zip(columns[1:], classes[1:], others, strict=True)
             )
             + "</tr>"
         )
+    stacked = " stacked" if model.figure_id in STACKED else ""
     scroll = "table-scroll tall" if len(rows) > TALL else "table-scroll"
     return (
         f'<div class="{scroll}" role="region" tabindex="0" '
         f'aria-label="{escape(model.title)}">'
-        f'<table id="table-{model.figure_id}" class="rows"><caption class="unseen">'
+        f'<table id="table-{model.figure_id}" class="rows{stacked}"><caption class="unseen">'
         f"{escape(model.title)}. {escape(model.subtitle)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
@@ -375,7 +383,7 @@ def lay_out_figure(
         if model.kind in WIDE_KINDS:
             parts.append(f'<div class="narrow">{write_narrow(words, model)}</div>')
             key = f"chart-wide-{model.figure_id}"
-        elif model.kind == "monthly" and len(model.rows) > MANY_BARS:
+        elif model.kind == "control" or (model.kind == "monthly" and len(model.rows) > MANY_BARS):
             key = f"chart-dense-{model.figure_id}"
         parts.append(Chart(key, draw_figure(words, model), model.alt, opens))
         if model.kind == "balance":
@@ -460,8 +468,8 @@ def _write_definition(words: Words, kpi: Kpi) -> str:
         f'<details class="definition"><summary aria-label="'
         f'{escape(words("kpi.definition.label", label=kpi.label))}">'
         f'<span aria-hidden="true">i</span></summary><div class="panel">'
-        f"<p>{escape(kpi.definition)}</p>"
-        + (f'<p class="formula">{escape(kpi.formula)}</p>' if kpi.formula else "")
+        f"<p>{write_code_spans(kpi.definition)}</p>"
+        + (f'<p class="formula">{write_code_spans(kpi.formula)}</p>' if kpi.formula else "")
         + (f"<p>{escape(method)}</p>" if method else "")
         + "</div></details>"
     )
@@ -476,5 +484,16 @@ def _write_quotes(quotes: Iterable[Quote], words: Words, text_id: str) -> str:
     return f"<ul>{items}</ul>" if items else f"<p>{escape(words('figure.empty'))}</p>"
 
 
-def _align(is_number: bool) -> str:
-    return ' class="number"' if is_number else ""
+def write_code_spans(text: str) -> str:
+    """Text of the register in HTML: what stands between backticks is a code."""
+    return CODE_SPAN.sub(r"<code>\1</code>", escape(text))
+
+
+def _style_column(column: Column, cells: Sequence[str]) -> str:
+    """The class of the cells of a column: numbers, short texts on one line, long texts."""
+    if column.is_number or column.kind == "written":
+        return ' class="number"'
+    longest = max((len(cell) for cell in cells), default=0)
+    if longest > LONG_TEXT:
+        return ' class="long"'
+    return ' class="date"' if column.kind == "date" else ""

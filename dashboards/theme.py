@@ -23,6 +23,8 @@ NATIONAL = "#3D3D3D"
 FAVOURABLE = "#0072B2"
 UNFAVOURABLE = "#D55E00"
 SERIES = ("#12436D", "#D55E00", "#009E73", "#A285D1")
+# The same hues, dark enough for text (WCAG 2.2 asks for 4.5 to 1 on the paper).
+SERIES_TEXT = ("#12436D", "#A84900", "#00704F", "#6F4FA6")
 
 FONT = '"Source Sans", "Segoe UI", system-ui, sans-serif'
 

@@ -20,6 +20,7 @@ from dashboards.figures.marks import (
     read_role,
     scale_values,
     top_of,
+    write_note,
     write_short,
 )
 from dashboards.language.formats import write_growth
@@ -32,7 +33,7 @@ MANY_BARS = 8
 def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
     """Two bars a month: the year before in grey, this year in navy, hatched where partial.
 
-    A target is an outline around the bar of its month.
+    A target is a dotted line over the bars of its month.
     """
     column, current = read_role(model, "value")
     earlier, targets = model.by_role("earlier"), model.by_role("target")
@@ -47,6 +48,15 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
     positions = list(range(len(labels)))
     before, scaled, marks = (scale_values(row, kind) for row in (earlier, current, targets))
     bars: list[Mark] = []
+    texts = [write_short(words, kind, value) for value in current]
+    bargap = 0.58 if len(labels) < 4 else 0.4 if len(labels) < MANY_BARS else 0.3
+    # The label of a bar just below its target stands on a ground that hides the line.
+    room = top_of(scaled, before, marks) * 0.09
+    crossed = [
+        (place, value)
+        for place, (value, mark) in enumerate(zip(scaled, marks, strict=True))
+        if value is not None and mark is not None and value <= mark < value + room
+    ]
     if any(value is not None for value in earlier):
         bars.append(
             {
@@ -80,7 +90,7 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
                     "solidity": 0.3,
                 },
             },
-            "text": [write_short(words, kind, value) for value in current],
+            "text": ["" if place in dict(crossed) else text for place, text in enumerate(texts)],
             "textposition": "outside",
             "textfont": {"size": 13 if len(labels) <= MANY_BARS else 11, "color": INK},
             "cliponaxis": False,
@@ -97,6 +107,18 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
     return lay_out(
         words,
         bars,
+        [
+            write_note(
+                texts[place],
+                place + ((1 - bargap) / 4 if len(bars) == 2 else 0),
+                value,
+                yanchor="bottom",
+                font={"size": 13, "color": INK},
+                bgcolor=PAPER,
+                borderpad=1,
+            )
+            for place, value in crossed
+        ],
         shapes=[
             {
                 "type": "line",
@@ -111,7 +133,7 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
         ],
         height=340,
         barmode="group",
-        bargap=0.58 if len(labels) < 4 else 0.4 if len(labels) < MANY_BARS else 0.3,
+        bargap=bargap,
         bargroupgap=0.06,
         margin={"l": 46, "r": 2, "t": 22, "b": 28},
         xaxis={
@@ -184,12 +206,15 @@ def draw_ranked(words: Words, model: FigureModel) -> go.Figure:
                 ],
             }
         )
-    low = min((value for value in scaled if value is not None), default=0)
+    low = min(0, min((value for value in scaled if value is not None), default=0))
+    high = max(0.0, top_of(scaled, before))
+    # Room for the labels at the ends of the bars.
+    room = (high - low) * (0.3 if low else 0.5)
     return _lay_out_rows(
         words,
         bars,
         [name_row(name, position - 0.34) for position, name in enumerate(names)],
-        [min(low, 0) * 1.5, top_of(scaled, before) * 1.5],
+        [low - room if low else 0, high + room],
     )
 
 

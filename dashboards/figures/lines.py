@@ -22,10 +22,21 @@ from dashboards.figures.marks import (
     write_note,
 )
 from dashboards.language.words import Words
-from dashboards.theme import ACTUAL, INK, LINE, MUTED, PAPER, PREVIOUS, SERIES, UNFAVOURABLE
+from dashboards.theme import (
+    ACTUAL,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    PREVIOUS,
+    SERIES,
+    SERIES_TEXT,
+    UNFAVOURABLE,
+)
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 LABEL_ROOM = 0.055
+FEW = 5
 
 
 def draw_lines(words: Words, model: FigureModel) -> go.Figure:
@@ -71,7 +82,8 @@ def draw_lines(words: Words, model: FigureModel) -> go.Figure:
         )
         last = next((row for row in reversed(rows) if row[1] is not None), None)
         if last is not None and last[1] is not None:
-            ends.append((last[1], f"{name} <b>{write_measure(words, kind, last[2])}</b>", colour))
+            ink = SERIES_TEXT[index] if index < len(SERIES) else INK
+            ends.append((last[1], f"{name} <b>{write_measure(words, kind, last[2])}</b>", ink))
     notes = [
         write_note(
             text,
@@ -81,14 +93,20 @@ def draw_lines(words: Words, model: FigureModel) -> go.Figure:
             xanchor="left",
             yanchor="middle",
             align="left",
-            font={"size": 13, "color": INK if colour == PREVIOUS else colour},
+            font={"size": 13, "color": ink},
         )
-        for (_, text, colour), y in zip(
+        for (_, text, ink), y in zip(
             ends, _spread([end[0] for end in ends], top * LABEL_ROOM), strict=True
         )
     ]
     return _lay_out_times(
-        words, lines, notes, list(ticks.values()), [0, top * 1.08], 250 if any(names) else 90
+        words,
+        lines,
+        notes,
+        list(ticks.values()),
+        [0, top * 1.08],
+        250 if any(names) else 90,
+        is_whole=kind == "count",
     )
 
 
@@ -122,7 +140,7 @@ def draw_control(words: Words, model: FigureModel) -> go.Figure:
             "name": column.label,
             "x": places,
             "y": scaled,
-            "mode": "lines+markers+text",
+            "mode": "lines+markers",
             "line": {"color": ACTUAL, "width": 2.5},
             "marker": {
                 "size": [11 if flag else 6 for flag in flags],
@@ -130,13 +148,6 @@ def draw_control(words: Words, model: FigureModel) -> go.Figure:
                 "color": [UNFAVOURABLE if flag else ACTUAL for flag in flags],
                 "line": {"width": 1, "color": PAPER},
             },
-            "text": [
-                write_measure(words, kind, value) if flag or place == len(places) - 1 else ""
-                for place, (value, flag) in enumerate(zip(values, flags, strict=True))
-            ],
-            "textposition": "top center",
-            "textfont": {"size": 13, "color": INK},
-            "cliponaxis": False,
             "hovertemplate": HOVER,
             "customdata": [
                 f"{label} : {write_measure(words, kind, value)}"
@@ -144,10 +155,33 @@ def draw_control(words: Words, model: FigureModel) -> go.Figure:
             ],
         }
     )
+    lows = scale_values(model.by_role("low"), kind)
+    notes = [
+        # Away from the limit that it has crossed, and readable on a line.
+        _write_point(write_measure(words, kind, raw), place, value, low is not None and value < low)
+        for place, (value, raw, low, flag) in enumerate(
+            zip(scaled, values, lows, flags, strict=True)
+        )
+        if value is not None and (flag or place == len(places) - 1)
+    ]
     known = [value for value in [*scaled, *limits] if value is not None]
     bottom = min([0.0, *known])
     span = [bottom * 1.15, top_of(scaled, limits) * 1.15]
-    return _lay_out_times(words, lines, [], labels, span, 40)
+    return _lay_out_times(words, lines, notes, labels, span, 40)
+
+
+def _write_point(text: str, place: int, value: float, is_below: bool) -> Mark:
+    """The label of a point, above or below it, on a ground that hides the lines behind."""
+    return write_note(
+        text,
+        place,
+        value,
+        yshift=-9 if is_below else 9,
+        yanchor="top" if is_below else "bottom",
+        font={"size": 13, "color": INK},
+        bgcolor=PAPER,
+        borderpad=1,
+    )
 
 
 def _lay_out_times(
@@ -157,8 +191,12 @@ def _lay_out_times(
     labels: list[Any],
     span: list[float],
     room: int,
+    is_whole: bool = False,
 ) -> go.Figure:
-    """`room`: pixels on the right, for what stands at the end of the lines."""
+    """`room`: pixels on the right, for what stands at the end of the lines.
+
+    `is_whole`: half a thing is no mark of the axis.
+    """
     step = max(1, -(-len(labels) // 9))
     shown = list(range(len(labels) - 1, -1, -step))[::-1]
     return lay_out(
@@ -177,7 +215,7 @@ def _lay_out_times(
         },
         yaxis={
             "range": span,
-            "nticks": 5,
+            **({"dtick": 1} if is_whole and span[1] <= FEW else {"nticks": 5}),
             "showgrid": True,
             "gridcolor": LINE,
             "gridwidth": 1,

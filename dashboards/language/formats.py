@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
 
@@ -92,29 +93,40 @@ def write_points(words: Words, difference: Decimal, decimals: int = 1) -> str:
 
 def write_date(words: Words, day: date) -> str:
     """A day in full: `25 juin 2024`, `1er janvier 2024`."""
-    text = str(format_date(day, format="d MMMM y", locale=words.locale))
+    text = _write_day_as(words, day, "d MMMM y")
     return _first_of_month(words, day, text)
 
 
 def write_day(words: Words, day: date) -> str:
     """A day without its year: `25 juin`, `1er janvier`."""
-    text = str(format_date(day, format="d MMMM", locale=words.locale))
+    text = _write_day_as(words, day, "d MMMM")
     return _first_of_month(words, day, text)
 
 
 def write_month(words: Words, month: date) -> str:
     """A month with its year: `novembre 2023`."""
-    return str(format_date(month, format="MMMM y", locale=words.locale))
+    return _write_day_as(words, month, "MMMM y")
 
 
 def write_short_month(words: Words, month: date) -> str:
     """A month without its year, in at most four letters: `nov`, `juil`."""
-    return str(format_date(month, format="MMM", locale=words.locale)).rstrip(".")
+    return _write_day_as(words, month, "MMM").rstrip(".")
 
 
 def write_span(words: Words, start: date, end: date) -> str:
     """A span of days inside one year: `du 1er janvier au 25 juin 2024`."""
     return words("format.span", start=write_day(words, start), end=write_date(words, end))
+
+
+@lru_cache(maxsize=4096)
+def _write_day_as(words: Words, day: date, pattern: str) -> str:
+    return str(format_date(day, format=pattern, locale=_parse_locale(words.locale)))
+
+
+@cache
+def _parse_locale(locale: str) -> Locale:
+    """Babel parses the name of a locale anew at each date."""
+    return Locale.parse(locale)
 
 
 def write_published(words: Words, moment: datetime) -> str:

@@ -204,13 +204,12 @@ def build_factor_rows(
             row["factor_id"],
             row["label_fr"],
             row["value"],
-            row["unit"],
-            f"{row['source']} {row['factor_version']}"
-            if row["factor_version"] not in row["source"]
-            else row["source"],
-            row["gwp_set"],
+            words.code("unit", row["unit"]),
+            words.code("source", row["source"])
+            + ("" if row["factor_version"] in row["source"] else f" {row['factor_version']}"),
+            words.code("gwp_set", row["gwp_set"]),
             row["is_verified"],
-            row["licence"],
+            words.code("licence", row["licence"]),
         )
         for row in frame.iter_rows(named=True)
     ]

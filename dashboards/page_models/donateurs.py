@@ -255,8 +255,9 @@ def _build_simulator(
                 "ignored", words("notice.ignored.title"), words("notice.ignored.day", value=asked)
             )
         )
-    merges = propose_merges(publication, scope.filters.food_bank.food_bank_id, day) if day else []
-    sections.append(_write_merges(scope, merges[:MERGES_SHOWN], names, day))
+    bank_id = scope.filters.food_bank.food_bank_id
+    merges = propose_merges(publication, bank_id, day, MERGES_SHOWN) if day else []
+    sections.append(_write_merges(scope, merges, names, day))
     return tuple(sections)
 
 

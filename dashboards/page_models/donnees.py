@@ -192,7 +192,7 @@ def _build_trend(publication: Publication, scope: Scope) -> FigureModel:
         kind="count",
         key="rows_quarantined",
         finding={"count": write_number(words, held)} if held else {},
-        notes=(words("lignes-par-mois.note", late=write_number(words, late)),),
+        notes=(words.count("lignes-par-mois.note", late, late=write_number(words, late)),),
     )
 
 

@@ -8,14 +8,16 @@ stay. A pair that no vehicle of the two could carry is not proposed.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from itertools import combinations, pairwise
+from functools import cached_property, lru_cache
+from itertools import combinations, islice, pairwise
 
+import numpy as np
 import polars as pl
 
 from data_contracts.publications import Publication
@@ -42,12 +44,17 @@ class RecordedRound:
     carried_kg: Decimal
     payload_kg: Decimal
 
-    @property
+    @cached_property
     def great_circle_km(self) -> float:
         """Length of the recorded order as the crow flies, from the depot and back."""
         return tour_length(self.depot, self.stops)
 
-    @property
+    @cached_property
+    def reach_km(self) -> float:
+        """From the depot to the farthest stop, as the crow flies."""
+        return max(great_circle_km(self.depot, stop) for stop in self.stops)
+
+    @cached_property
     def middle(self) -> Point:
         """Mean place of the stops."""
         latitudes, longitudes = zip(*self.stops, strict=True)
@@ -75,36 +82,74 @@ class Merge:
         return self.recorded_km - self.merged_km
 
 
-def propose_merges(publication: Publication, food_bank_id: str, day: date) -> list[Merge]:
-    """Pairs of rounds of one day, depot and kind that save kilometres, the largest first.
+def propose_merges(
+    publication: Publication, food_bank_id: str, day: date, most: int
+) -> list[Merge]:
+    """The `most` pairs of recorded rounds of a day that save kilometres, the largest first."""
+    return choose_merges(read_rounds(publication, food_bank_id, day), most)
 
-    Of many rounds each is tried with its nearest ones only: far ones save nothing.
+
+def choose_merges(recorded: Sequence[RecordedRound], most: int) -> list[Merge]:
+    """The `most` pairs of rounds of one depot and kind that save kilometres, the largest first.
+
+    Of many rounds each is tried with its nearest ones only: far ones save nothing. Pairs are worked
+    out in the order of what they may save at most, until none that is left could be among the best.
     """
     groups: dict[tuple[str, str], list[RecordedRound]] = {}
-    for each in read_rounds(publication, food_bank_id, day):
+    for each in recorded:
         groups.setdefault((each.site_id, each.kind), []).append(each)
-    merges = [
-        merge
-        for rounds in groups.values()
-        for first, second in pair_rounds(rounds)
-        if (merge := merge_rounds(first, second)) is not None and merge.saved_km > 0
-    ]
-    return sorted(merges, key=lambda merge: (-merge.saved_km, merge.first_id, merge.second_id))
+    pairs = sorted(
+        ((bound_saving(first, second), first, second)
+         for rounds in groups.values() for first, second in pair_rounds(rounds)),
+        key=lambda pair: -pair[0],
+    )  # fmt: skip
+    merges: list[Merge] = []
+    best: list[Decimal] = []
+    for bound, first, second in pairs:
+        if len(best) == most and bound < best[0]:
+            break
+        merge = merge_rounds(first, second)
+        if merge is None or merge.saved_km <= 0:
+            continue
+        merges.append(merge)
+        (heapq.heappush if len(best) < most else heapq.heappushpop)(best, merge.saved_km)
+    merges.sort(key=lambda merge: (-merge.saved_km, merge.first_id, merge.second_id))
+    return merges[:most]
+
+
+def bound_saving(first: RecordedRound, second: RecordedRound) -> Decimal:
+    """Kilometres of road that merging two rounds saves at most.
+
+    Whatever its order, a round goes to the farthest stop and back.
+    """
+    crow_km = first.great_circle_km + second.great_circle_km
+    if crow_km <= 0:
+        return Decimal(0)
+    share = 1 - 2 * max(first.reach_km, second.reach_km) / crow_km
+    # what is rounded to metres may round up
+    return (first.distance_km + second.distance_km) * Decimal(str(share)) + Decimal("0.001")
 
 
 def pair_rounds(rounds: Sequence[RecordedRound]) -> list[tuple[RecordedRound, RecordedRound]]:
     """Pairs that one recorded vehicle carries, each round with at most NEAREST others."""
-    nearest: dict[tuple[int, int], float] = {}
+    middles = np.radians([each.middle for each in rounds])
+    nearest: set[tuple[int, int]] = set()
     for one in range(len(rounds)):
-        feasible = sorted(
-            (great_circle_km(rounds[one].middle, rounds[other].middle), other)
-            for other in range(len(rounds))
+        feasible = (
+            other
+            for other in np.argsort(_chords(middles[one], middles), kind="stable").tolist()
             if other != one and can_carry(rounds[one], rounds[other])
         )
-        nearest |= {
-            (min(one, other), max(one, other)): apart for apart, other in feasible[:NEAREST]
-        }
+        nearest |= {(min(one, other), max(one, other)) for other in islice(feasible, NEAREST)}
     return [(rounds[one], rounds[other]) for one, other in sorted(nearest)]
+
+
+def _chords(place: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Haversines between a place and others, in radians: they grow with the distance."""
+    half = (places - place) / 2
+    crossed = np.cos(place[0]) * np.cos(places[:, 0]) * np.sin(half[:, 1]) ** 2
+    chords: np.ndarray = np.sin(half[:, 0]) ** 2 + crossed
+    return chords
 
 
 def can_carry(first: RecordedRound, second: RecordedRound) -> bool:
@@ -150,15 +195,20 @@ def read_rounds(publication: Publication, food_bank_id: str, day: date) -> list[
         ).iter_rows()
     }
     is_that_day = (pl.col("food_bank_id") == food_bank_id) & (pl.col("round_date") == day)
-    stops = publication.scan("mart_round_stops").filter(is_that_day).collect()
+    stops = (
+        publication.scan("mart_round_stops")
+        .filter(is_that_day, ~pl.col("is_own_depot"))
+        .sort("stop_no")
+        .select("round_id", "place_kind", "place_id", "minutes")
+        .collect()
+        .rows_by_key("round_id")
+    )
     found = []
     for row in (
         publication.scan("mart_rounds").filter(is_that_day).sort("round_id").collect()
     ).iter_rows(named=True):
-        own = stops.filter(pl.col("round_id") == row["round_id"], ~pl.col("is_own_depot")).sort(
-            "stop_no"
-        )
-        at = [points.get(key) for key in own.select("place_kind", "place_id").iter_rows()]
+        own = stops.get(row["round_id"], [])
+        at = [points.get((kind, place)) for kind, place, _ in own]
         depot = points.get(("site", row["site_id"]))
         needed = (row["distance_km"], row["payload_kg"], row["carried_kg"], row["kg_co2e"], depot)
         if not at or None in at or None in needed:
@@ -173,7 +223,7 @@ def read_rounds(publication: Publication, food_bank_id: str, day: date) -> list[
                 distance_km=row["distance_km"],
                 kg_co2e=row["kg_co2e"],
                 minutes=row["minutes"] or 0,
-                stop_minutes=int(own["minutes"].sum() or 0),
+                stop_minutes=sum(minutes or 0 for _, _, minutes in own),
                 carried_kg=row["carried_kg"],
                 payload_kg=row["payload_kg"],
             )

@@ -22,6 +22,11 @@ with
             min(lots.expires_on) as expires_on,
             sum(offers.offered_kg) as offered_kg
         from {{ ref("int_offers") }} as offers
+        -- a line that is published later is not on offer yet
+        inner join
+            food_banks
+            on offers.food_bank_id = food_banks.food_bank_id
+            and offers.published_date <= food_banks.data_date
         left join lots on offers.food_bank_id = lots.food_bank_id and offers.lot_id = lots.lot_id
         where not offers.is_deleted
         group by offers.food_bank_id, offers.offer_id, offers.product_code
@@ -101,10 +106,6 @@ select
     offers.expires_on,
     orders.first_ordered_at
 from offers
-inner join
-    food_banks
-    on offers.food_bank_id = food_banks.food_bank_id
-    and offers.published_date <= food_banks.data_date
 left join
     orders
     on offers.food_bank_id = orders.food_bank_id

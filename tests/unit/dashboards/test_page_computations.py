@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from dashboards.language import Words
 from dashboards.page_models.merging import (
     NEAREST,
     RecordedRound,
+    choose_merges,
     great_circle_km,
     merge_rounds,
     order_stops,
@@ -76,6 +78,37 @@ def test_a_few_rounds_are_all_paired_and_many_with_their_nearest_only() -> None:
     numbers = [(int(first.round_id[1:]), int(second.round_id[1:])) for first, second in many]
     assert max(second - first for first, second in numbers) <= NEAREST
     assert all(first < second for first, second in numbers)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_merges_are_those_of_all_pairs(seed: int) -> None:
+    """What is not worked out could not have been among the best."""
+    random = Random(seed)
+
+    def make_round(number: int) -> RecordedRound:
+        places = [
+            (47 + random.random() / 2, 4.6 + random.random()) for _ in range(random.randint(1, 6))
+        ]
+        return replace(
+            ROUND,
+            round_id=f"R{number:03}",
+            kind=random.choice(["delivery", "pickup"]),
+            stops=tuple(places),
+            distance_km=Decimal(random.randint(10, 400)),
+            carried_kg=Decimal(random.randint(0, 1500)),
+            payload_kg=Decimal(2000),
+        )
+
+    rounds = [make_round(number) for number in range(24)]
+    all_merges = [
+        merge
+        for kind in ("delivery", "pickup")
+        for pair in pair_rounds([each for each in rounds if each.kind == kind])
+        if (merge := merge_rounds(*pair)) is not None and merge.saved_km > 0
+    ]
+    best = sorted(all_merges, key=lambda merge: (-merge.saved_km, merge.first_id, merge.second_id))
+    assert len(best) > 12
+    assert choose_merges(rounds, 12) == best[:12]
 
 
 @given(

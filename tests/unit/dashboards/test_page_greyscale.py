@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import plotly.graph_objects as go
+import pytest
 
 from dashboards.figure_models import Column, FigureModel
 from dashboards.figures import draw_figure
@@ -60,8 +61,13 @@ def test_lines_differ_by_their_dash_and_bear_their_names(french: Words) -> None:
     )  # fmt: skip
     figure = draw_figure(french, model)
     assert len({line.line.dash for line in figure.data}) == 4
-    texts = [note.text for note in figure.layout.annotations]
+    notes = figure.layout.annotations
+    texts = [note.text for note in notes]
     assert all(any(f"série {number}" in text for text in texts) for number in range(4))
+    # names have the hue of their line, as dark as text has to be
+    assert len({note.font.color for note in notes}) == 4
+    assert all(contrast(note.font.color, PAPER) >= 4.5 for note in notes)
+    assert all(contrast(line.line.color, PAPER) >= 3 for line in figure.data)
 
 
 def test_rises_and_falls_bear_their_sign(french: Words) -> None:
@@ -81,13 +87,60 @@ def test_a_month_outside_its_limits_has_another_shape(french: Words) -> None:
     model = FigureModel(
         "x", "control", "t", "s", "alt",
         (Column("day", "D", "date", "x"), Column("short", "", role="x_label"),
-         Column("share", "K", "share", "value"), Column("flag", "", "flag", "flag")),
-        ((date(2024, 1, 1), "1", Decimal("0.02"), False),
-         (date(2024, 2, 1), "2", Decimal("0.09"), True)),
+         Column("share", "K", "share", "value"), Column("flag", "", "flag", "flag"),
+         Column("low", "", "share", "low"), Column("high", "", "share", "high")),
+        tuple(
+            (date(2024, month, 1), str(month), Decimal(share), is_outside, Decimal("0.02"),
+             Decimal("0.08"))
+            for month, share, is_outside in
+            ((1, "0.01", True), (2, "0.03", False), (3, "0.09", True), (4, "0.05", False))
+        ),
     )  # fmt: skip
-    line = draw_figure(french, model).data[-1]
-    assert list(line.marker.symbol) == ["circle", "diamond"]
-    assert list(line.text)[1]
+    figure = draw_figure(french, model)
+    assert list(figure.data[-1].marker.symbol) == ["diamond", "circle", "diamond", "circle"]
+    below, above, last = figure.layout.annotations
+    # a label stands on the side that no limit crosses, on a ground of its own
+    assert (below.yanchor, above.yanchor, last.yanchor) == ("top", "bottom", "bottom")
+    assert {note.bgcolor for note in (below, above, last)} == {PAPER}
+
+
+def test_a_bar_just_below_its_target_keeps_its_label_readable(french: Words) -> None:
+    model = FigureModel(
+        "x", "monthly", "t", "s", "alt",
+        (Column("month", "", role="x"), Column("name", "", role="name"),
+         Column("kg", "", "tonnes", "value"), Column("target", "", "tonnes", "target")),
+        tuple((str(n), str(n), Decimal(weight), Decimal(95_000))
+              for n, weight in enumerate((88_000, 50_000, 120_000))),
+        labels=("2024", "2023"),
+    )  # fmt: skip
+    figure = draw_figure(french, model)
+    assert list(figure.data[-1].text) == ["", "50,0", "120"]
+    (note,) = figure.layout.annotations
+    assert (note.text, note.y, note.bgcolor) == ("88,0", 88, PAPER)
+
+
+def test_bars_below_zero_leave_room_for_labels_at_both_ends(french: Words) -> None:
+    model = FigureModel(
+        "x", "ranked", "t", "s", "alt",
+        (Column("label", "", role="label"), Column("rate", "", "growth", "value")),
+        (("ici", Decimal("0.036")), ("pays", Decimal("-0.08"))), labels=("2024", "2023"),
+    )  # fmt: skip
+    low, high = draw_figure(french, model).layout.xaxis.range
+    assert -8 - low == pytest.approx(high - 3.6) and high - 3.6 > 0.15 * (high - low)
+
+
+def test_an_axis_of_few_things_has_no_halves(french: Words) -> None:
+    def draw(kind: str, most: int) -> go.Figure:
+        return draw_figure(french, FigureModel(
+            "x", "lines", "t", "s", "alt",
+            (Column("series", "", role="series"), Column("day", "", "date", "x"),
+             Column("short", "", role="x_label"), Column("lines", "", kind, "value")),
+            (("a", date(2024, 1, 1), "1", 0), ("a", date(2024, 2, 1), "2", most)),
+        ))  # fmt: skip
+
+    assert draw("count", 2).layout.yaxis.dtick == 1
+    assert draw("count", 200).layout.yaxis.dtick is None
+    assert draw("kg", 2).layout.yaxis.dtick is None
 
 
 def test_shades_grow_darker_and_their_numbers_stay_readable(french: Words) -> None:
