@@ -39,8 +39,9 @@ from dashboards.page_models.quotes import Quote
 
 # From so many rows on, a table scrolls under its header.
 TALL = 18
-# Charts that a narrow screen cannot hold.
-WIDE_KINDS = ("heat", "lines")
+# How the style sheet fits a chart to a screen: `wide` ones are lists on a narrow one, `time` ones
+# have fewer dates under them.
+CHART_STYLES = {"heat": "wide-", "lines": "wide-time-", "control": "time-"}
 # Tables that are read on a telephone in the warehouse: a row becomes a block there.
 STACKED = ("chiffres-publies", "a-sauver")
 LONG_TEXT = 60
@@ -125,7 +126,7 @@ def write_html_table(words: Words, model: FigureModel, filters: Filters) -> str:
     for cells, code in zip(rows, codes, strict=True):
         first, *others = (write_shown(index, cell, code) for index, cell in enumerate(cells))
         body.append(
-            f'<tr><th scope="row">{first}</th>'
+            f'<tr><th scope="row"{classes[0]}>{first}</th>'
             + "".join(
                 f'<td data-label="{escape(column.label)}"{class_of}>{cell}</td>'
                 for column, class_of, cell in zip(columns[1:], classes[1:], others, strict=True)
@@ -379,12 +380,12 @@ def lay_out_figure(
     else:
         # Marks that open a sheet can be clicked; the table has the same as links.
         opens = model.opened()[0] if model.kind == "map" else ""
-        key = f"chart-{model.figure_id}"
-        if model.kind in WIDE_KINDS:
+        style = CHART_STYLES.get(model.kind, "")
+        if style.startswith("wide"):
             parts.append(f'<div class="narrow">{write_narrow(words, model)}</div>')
-            key = f"chart-wide-{model.figure_id}"
-        elif model.kind == "control" or (model.kind == "monthly" and len(model.rows) > MANY_BARS):
-            key = f"chart-dense-{model.figure_id}"
+        elif model.kind == "monthly" and len(model.rows) > MANY_BARS:
+            style = "dense-"
+        key = f"chart-{style}{model.figure_id}"
         parts.append(Chart(key, draw_figure(words, model), model.alt, opens))
         if model.kind == "balance":
             parts.append(write_ledger(words, model))

@@ -435,13 +435,54 @@ def _relate_readings(
                 stood_in[series].append((key, number, value))
             else:
                 system.require({number: 1.0}, reading, reading + step, is_assumed=True)
-    for months in stood_in.values():
-        terms: dict[int, float] = {}
-        total = 0.0
-        for _, number, value in sorted(months):
-            terms[number] = 1.0
-            total += float(value)
-            system.require(terms, total, total + step, is_assumed=True)
+    hidden = {
+        key
+        for key, value in cells.items()
+        if (key.area, key.measure, key.period_kind, value) == (WHOLE, "parcel_kg", "month", None)
+    }
+    for (kind, scope_id, name), months in stood_in.items():
+        of_scope = {key for key in hidden if key[:2] == (kind, scope_id)}
+        _relate_stand_ins(system, edition, months, of_scope, step, name)
+
+
+def _relate_stand_ins(
+    system: _System,
+    edition: int,
+    months: Sequence[tuple[Key, int, Decimal]],
+    hidden: Collection[Key],
+    step: float,
+    series: str,
+) -> None:
+    """Up to each month, amounts are at least the sum of their stand-ins, and less than a step more.
+
+    A hidden month without a stand-in has none of its own, or one of nothing that would give a false
+    zero: what is carried over it grows by no more than its amount.
+    """
+    read = {key.of("parcel_kg"): (key, number, value) for key, number, value in months}
+    terms: dict[int, float] = {}
+    total = 0.0
+    left_out: list[int] = []
+    for month in sorted(read.keys() | hidden):
+        if month not in read:
+            number = _find_unknown(system, month, edition)
+            if number is not None and READ_ALL in series:
+                whole = system.add(month.of(ALL_PARCELS), edition, 0.0, LARGEST, is_integer=False)
+                system.require({whole: 1.0, number: -1.0}, 0.0, inf)
+                number = whole
+            if number is not None:
+                left_out.append(number)
+            continue
+        key, number, value = read[month]
+        if left_out:
+            after = system.add(key.of(f"carried {series}"), edition, 0.0, step, is_integer=False)
+            before = dict.fromkeys(terms, -1.0)
+            system.require({after: 1.0, **before}, -total, inf, is_assumed=True)
+            grown = before | dict.fromkeys(left_out, -1.0)
+            system.require({after: 1.0, **grown}, -inf, -total, is_assumed=True)
+            terms, total, left_out = {after: 1.0}, 0.0, []
+        terms[number] = 1.0
+        total += float(value)
+        system.require(terms, total, total + step, is_assumed=True)
 
 
 def _add_network(system: _System, cell: Key, edition: int) -> int | None:

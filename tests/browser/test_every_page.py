@@ -28,7 +28,7 @@ OVERFLOW = """() => { const main = document.querySelector('[data-testid=stMain]'
   return main.scrollWidth - main.clientWidth; }"""
 # Labels of a chart that cover each other by more than two pixels on both axes.
 COVERED = """() => [...document.querySelectorAll('[class*=st-key-chart-]')].flatMap(chart => {
-  const boxes = [...chart.querySelectorAll('.annotation-text, .bartext')]
+  const boxes = [...chart.querySelectorAll('.annotation-text, .bartext, .xtick text')]
     .filter(text => text.textContent.trim())
     .map(text => [text.textContent, text.getBoundingClientRect()]);
   const found = [];

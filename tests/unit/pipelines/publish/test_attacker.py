@@ -11,6 +11,7 @@ import pytest
 
 from data_contracts.disclosure import load_policy
 from pipelines.publish.attacker import Finding, attack
+from pipelines.publish.kilograms import READ_FOOD
 from pipelines.publish.people import Cells, Key, read_cells
 
 PEOPLE = load_policy().people
@@ -272,3 +273,46 @@ def test_the_bands_of_ages_make_up_the_people() -> None:
     ]
     del shown[declared("people_4_14")]
     assert find({**shown, declared("people_0_3"): None}) == []
+
+
+# kilograms that stand in for hidden ones in sums: multiples of 100, carried from month to month
+
+
+def month(number: int, measure: str = "parcel_kg", area: str = "whole") -> Key:
+    ends = (date(2023, 1, 31), date(2023, 2, 28), date(2023, 3, 31))
+    return key(
+        measure, area=area, period_kind="month", period_start=date(2023, number, 1),
+        period_end=ends[number - 1],
+    )  # fmt: skip
+
+
+def find_kilograms(readings: dict[int, int]) -> list[Finding]:
+    """January to March are hidden, their quarter of 205 kg is shown; `readings`: by month."""
+    cells: dict[Key, int | None] = {
+        quarter(1, "parcel_kg"): 205,
+        quarter(1, "households_helped"): 30,
+    }
+    for number in (1, 2, 3):
+        cells |= {month(number): None, month(number, "households_helped"): None}
+    cells |= {month(n, READ_FOOD, "tonnes_distributed"): kg for n, kg in readings.items()}
+    return [found for found in find(cells) if found.key.measure == "parcel_kg"]
+
+
+def test_stand_ins_up_to_a_month_leave_little_for_the_rest() -> None:
+    """200 or more up to February: March has 5 at most."""
+    (found,) = find_kilograms({1: 0, 2: 200, 3: 0})
+    assert (found.key, found.low, found.high) == (month(3), 0.0, pytest.approx(5.0, abs=0.001))
+
+
+def test_what_is_carried_over_a_month_without_a_stand_in_is_not_of_the_next() -> None:
+    """A month whose part of a sum would be a false zero has none: of 200 in February, up to 100
+    may be January's."""
+    assert {found.key for found in find_kilograms({2: 200, 3: 0})} == {month(3)}
+    assert find_kilograms({1: 0, 3: 200}) == []
+
+
+def test_what_is_carried_over_is_no_more_than_was_given() -> None:
+    """January has 200, so that nothing is left to be carried from February to March."""
+    found = {f.key: (f.low, f.high) for f in find_kilograms({1: 200, 3: 0})}
+    assert found.keys() == {month(1), month(2), month(3)}
+    assert found[month(3)] == pytest.approx((0.0, 5.0), abs=0.001)
