@@ -70,10 +70,11 @@ def tolerance(key: Key, figure: Figure, column: str) -> Fraction:
     """Half of the last decimal published; emissions are sums of lines that were each rounded so."""
     code = key[2]
     if code in ROUNDED_BY_LINE:
-        # A kilogram is rounded to the milligram before its factor, at most 3.2 kgCO2e.
-        lines = 4 * max(figure.lines, ROUNDED_BY_LINE[code])
+        # Weights are shared out in whole milligrams, so that none is lost: each is off by less than
+        # one (two halves) before its factor, at most 3.2 kgCO2e.
+        pieces = 7 * max(figure.pieces, ROUNDED_BY_LINE[code])
         per_tonne = figure.denominator if column in ("value", "low", "high") else None
-        return HALF_MICRO * (1 + lines / (per_tonne or 1))
+        return HALF_MICRO * (1 + pieces / (per_tonne or 1))
     return HALF_MICRO
 
 

@@ -74,7 +74,7 @@ DECLARED = {
 class Figure:
     """One value with what it rests on; None where it is not defined or not given.
 
-    `lines`: how many lines of emissions it adds, each rounded to a milligram where published.
+    `pieces`: how many weights its emissions add, each rounded to a milligram where published.
     """
 
     value: Amount
@@ -82,7 +82,7 @@ class Figure:
     denominator: Amount = None
     low: float | None = None
     high: float | None = None
-    lines: int = 0
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,8 @@ def _with_range(figure: Figure, emitted: list[Emitted], over: Amount) -> Figure:
     if spread and over:
         kg = float(sum(line.kg_co2e for line in emitted))
         low, high = (kg - spread) / float(over), (kg + spread) / float(over)
-    return Figure(figure.value, figure.numerator, figure.denominator, low, high, lines=len(emitted))
+    pieces = sum(line.pieces for line in emitted)
+    return Figure(figure.value, figure.numerator, figure.denominator, low, high, pieces)
 
 
 def _compute(

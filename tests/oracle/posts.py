@@ -22,7 +22,10 @@ TONNE = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Emitted:
-    """kgCO2e of a day by one factor; `spread`: the part of it that is uncertain."""
+    """kgCO2e of a day by one factor; `spread`: the part of it that is uncertain.
+
+    `pieces`: weights that it adds, each rounded to a milligram where published.
+    """
 
     ledger: str
     post: str
@@ -31,6 +34,7 @@ class Emitted:
     kg_co2e: Decimal
     spread: Decimal
     is_measured: bool
+    pieces: int = 1
 
 
 def list_own(bank: Bank, coverage: Coverage, factors: Factors) -> Iterator[Emitted]:
@@ -119,26 +123,26 @@ def list_avoided(
     bank: Bank, lines: list[Line], origins: list[Origin], factors: Factors
 ) -> Iterator[Emitted]:
     territory = _find_routes_territory(bank)
-    rescued: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    rescued: dict[tuple[date, str], list[Decimal]] = defaultdict(list)
     for origin in origins:
         if origin.channel in RESCUED:
-            rescued[origin.day, origin.channel] += origin.grams
+            rescued[origin.day, origin.channel].append(Decimal(origin.grams))
 
-    def line(method: str, day: date, factor_id: str, quantity: Decimal) -> Emitted:
+    def line(method: str, day: date, factor_id: str, quantity: Decimal, pieces: int) -> Emitted:
         kg = quantity * factors.value[factor_id]
-        return Emitted(
-            "avoided", method, day, factor_id, kg, kg * factors.uncertainty[factor_id], False
-        )
+        uncertain = kg * factors.uncertainty[factor_id]
+        return Emitted("avoided", method, day, factor_id, kg, uncertain, False, pieces)
 
-    for (day, channel), weight in rescued.items():
+    for (day, channel), weights in rescued.items():
+        weight, pieces = sum(weights, Decimal(0)), len(weights)
         tonnes = weight / TONNE
-        yield line("landfill", day, "waste_landfill", tonnes)
-        yield line("flat_full_chain", day, "flat_full_chain", tonnes)
+        yield line("landfill", day, "waste_landfill", tonnes, pieces)
+        yield line("flat_full_chain", day, "flat_full_chain", tonnes, pieces)
         for factor_id, per_kg in factors.of_waste_avoided(territory, channel, day):
             kg = weight / 1000 * per_kg
             yield Emitted(
                 "avoided", "local_waste_route", day, factor_id, kg,
-                kg * factors.uncertainty[factor_id], False,
+                kg * factors.uncertainty[factor_id], False, pieces,
             )  # fmt: skip
     groups = {row["carbon_group"]: row["factor_id"] for row in read_seed("carbon_groups")}
     families = {
@@ -152,7 +156,7 @@ def list_avoided(
         group = own if own in groups else families.get(handed.product.family)
         if group in groups:
             kilograms = Decimal(handed.grams) / 1000
-            yield line("substitution", handed.day, groups[group], kilograms * displaced)
+            yield line("substitution", handed.day, groups[group], kilograms * displaced, 1)
 
 
 def _find_routes_territory(bank: Bank) -> str | None:
