@@ -27,7 +27,6 @@ from pipelines.publish.kilograms import (
     READ_FOOD,
     READINGS,
     SAME_KG,
-    add_known,
     is_covered,
     is_within,
 )
@@ -425,16 +424,24 @@ def _relate_readings(
                 if abs(value - shown) >= SAME_KG:
                     system.require({number: 1.0}, reading - 0.5, reading + 0.5, is_assumed=True)
                     system.sources[number].append(source)
-            elif key.measure == READ_FOOD and _is_sum_of_parts(key, value, known):
-                pass
-            elif value % int(step):
+                continue
+            parts = _list_parts(key, known) if key.measure == READ_FOOD else []
+            if (
+                parts
+                and abs(sum((known[part] or 0 for part in parts), Decimal(0)) - value) < SAME_KG
+            ):
+                # a hidden part without a stand-in has none, or a false zero
+                continue
+            if value % int(step):
                 system.require({number: 1.0}, reading - 0.5, reading + 0.5, is_assumed=True)
                 system.sources[number].append(source)
             elif key.period_kind == "month" and key.scope_kind != "network":
                 series = (key.scope_kind, key.scope_id, f"{key.measure} {source if place else ''}")
                 stood_in[series].append((key, number, value))
-            else:
-                system.require({number: 1.0}, reading, reading + step, is_assumed=True)
+            elif key.scope_kind != "network":
+                # what was carried into a period is taken from its first month
+                least = reading - step if parts else reading
+                system.require({number: 1.0}, least, reading + step, is_assumed=True)
     hidden = {
         key
         for key, value in cells.items()
@@ -507,18 +514,14 @@ def _find_unknown(system: _System, cell: Key, edition: int) -> int | None:
     return None
 
 
-def _is_sum_of_parts(key: Key, value: Decimal, known: Mapping[Key, Decimal | None]) -> bool:
-    """Whether a reading is the sum of what is known of its months, or of the food banks."""
+def _list_parts(key: Key, known: Mapping[Key, Decimal | None]) -> list[Key]:
+    """The months that cover a longer period, or the food banks of a network; else nothing."""
     if key.scope_kind == "network":
-        parts = [k for k in known if k.scope_kind == "food_bank" and k[3:7] == key[3:7]]
-    else:
-        parts = [
-            k for k in known if k[:2] == key[:2] and k.period_kind == "month" and is_within(k, key)
-        ]
-        if key.period_kind == "month" or not is_covered(key, parts):
-            return False
-    total = add_known(known[part] for part in parts)
-    return bool(parts) and total is not None and abs(total - value) < SAME_KG
+        return [k for k in known if k.scope_kind == "food_bank" and k[3:7] == key[3:7]]
+    parts = [
+        k for k in known if k[:2] == key[:2] and k.period_kind == "month" and is_within(k, key)
+    ]
+    return [] if key.period_kind == "month" or not is_covered(key, parts) else parts
 
 
 def _find_few_elsewhere(system: _System, policy: PeoplePolicy) -> set[int]:

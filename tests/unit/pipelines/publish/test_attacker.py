@@ -316,3 +316,18 @@ def test_what_is_carried_over_is_no_more_than_was_given() -> None:
     found = {f.key: (f.low, f.high) for f in find_kilograms({1: 200, 3: 0})}
     assert found.keys() == {month(1), month(2), month(3)}
     assert found[month(3)] == pytest.approx((0.0, 5.0), abs=0.001)
+
+
+def test_a_sum_over_food_banks_says_no_more_than_theirs() -> None:
+    """What each carries from month to month is its own: 0 in the network's sum is not below 100."""
+    places = {
+        "food_bank": month(1),
+        "network": month(1)._replace(scope_kind="network", scope_id="network"),
+        "territory": month(1)._replace(scope_kind="territory", scope_id=TERRITORY),
+    }
+    cells: dict[Key, int | None] = {}
+    for place in places.values():
+        cells |= {place: None, place.of("households_helped"): None}
+    for kind, read in (("network", 0), ("territory", 100)):
+        cells[places[kind].of(READ_FOOD)._replace(area="tonnes_distributed")] = read
+    assert [found for found in find(cells) if found.key.measure == "parcel_kg"] == []
