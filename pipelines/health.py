@@ -447,11 +447,14 @@ def _check_alerts(settings: Settings) -> dict[str, Any]:
     except (AlertLogError, OSError) as error:
         return _entry("alerts", False, str(error))
     failures = log.failures if log else {}
-    if not failures:
-        return _entry("alerts", True, "every e-mail was taken by the server")
-    email, reason = next(iter(failures.items()))
-    detail = f"{len(failures)} e-mails were not sent, such as to {email}: {reason}"
-    return _entry("alerts", False, f"{detail}; look at the server, then: collecto alerts")
+    if failures:
+        email, reason = next(iter(failures.items()))
+        detail = f"{len(failures)} e-mails were not sent, such as to {email}: {reason}"
+        return _entry("alerts", False, f"{detail}; look at the server, then: collecto alerts")
+    if log and log.damage:
+        name = settings.alerts_file.name
+        return _entry("alerts", False, f"on {log.day} {name} was {log.damage}; look at the disk")
+    return _entry("alerts", True, "every e-mail was taken by the server")
 
 
 def _check_contracts(settings: Settings) -> dict[str, Any]:
