@@ -34,6 +34,7 @@ from pipelines.publish.pointer import (
 )
 from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import StaleEpochError, hash_file, hold_writer_lock
+from tests.fixtures.intake import make_profile
 from tests.fixtures.publication import build_marts, contract_schema
 
 FIRST, SECOND = "a" * 32, "b" * 32
@@ -99,7 +100,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
 
 def outcome(delivery_id: str = "d1", **changed: Any) -> dict[str, Any]:
     values = {
-        "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders",
+        "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders", "stream": "bons",
         "contract_version": "1.0.0", "rows_delivered": 3, "rows_accepted": 2,
         "rows_quarantined": 1, "rows_replayed": 0, "grams_accepted": 2500, "state": "judged",
         "lines_read": 4, "rows_filtered": 1, "lines_mapped": 3, "rows_replaced": 0,
@@ -143,6 +144,23 @@ def test_the_identity_changes_with_the_date_and_with_one_more_delivery(settings:
     found = {identify(settings, outcome()), identify(tomorrow, outcome()), identify(settings),
              identify(settings, outcome(), outcome("d2"))}  # fmt: skip
     assert len(found) == 4
+
+
+def test_the_identity_changes_with_the_calendar_by_which_records_are_late(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = {"name": "bons", "match": "bons*", "record": "orders", "columns": {"a": {"source": "a"}}}
+    found = []
+    for kind, expected in (("bons", {}), ("bons", {"every": "month"}), ("bons", {"every": "week"}),
+                           ("others", {"every": "week"})):  # fmt: skip
+        (profile,) = make_profile(
+            {**file, "name": kind, **({"expected": expected} if expected else {})}
+        ).values()
+        text = profile.model_dump_json(exclude={"fingerprint"})
+        (tmp_path / "petite.yaml").write_text(text, encoding="utf-8")
+        found.append(identify(settings.model_copy(update={"sources_dir": tmp_path}), outcome()))
+    # a calendar of files that never came says nothing
+    assert found[3] == found[0] and len(set(found)) == 3
 
 
 def test_the_identity_holds_code_contracts_and_reference_data() -> None:
