@@ -23,6 +23,7 @@ from data_contracts.access_rules import AccessRulesError, load_access_rules
 from data_contracts.lateness import find_due, list_expected
 from data_contracts.loader import Expected, load_profiles, load_records
 from data_contracts.publications import PublicationError, read_pointer, read_refusal
+from data_contracts.reasons import Reason
 from pipelines.backup import read_last_backup
 from pipelines.ingest.landing import has_new_files, list_ignored
 from pipelines.publish.log import find_breaks, read_log
@@ -68,19 +69,23 @@ def count_kilograms(outcomes: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def find_imbalances(outcomes: list[dict[str, Any]]) -> list[str]:
-    """A sentence for each delivery whose lines, rows or kilograms do not add up."""
-    found = []
+    """A reason for each delivery whose lines, rows or kilograms do not add up."""
+    found: list[str] = []
     for row in outcomes:
-        name = f"{row['food_bank_id']}/{row['source_name']} ({row['record']})"
+        source = f"{row['food_bank_id']}/{row['source_name']}"
+        name = f"{source} ({row['record']})"
+        values = {"source": source, "record": row["record"]}
         if row["lines_read"] != row["rows_filtered"] + row["lines_mapped"]:
-            found.append(
+            text = (
                 f"{name}: {row['lines_read']} lines read, {row['rows_filtered']} filtered and"
                 f" {row['lines_mapped']} mapped"
             )
+            found.append(Reason(text, "imbalance", **values))
         for kind in ("rows", "grams"):
             parts = [row[f"{kind}_{part}"] or 0 for part in ROWS]
             if parts[0] != sum(parts[1:]):
-                found.append(f"{name}: {kind} {parts[0]} is not {' + '.join(map(str, parts[1:]))}")
+                text = f"{name}: {kind} {parts[0]} is not {' + '.join(map(str, parts[1:]))}"
+                found.append(Reason(text, "imbalance", **values))
     return found
 
 

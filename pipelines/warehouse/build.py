@@ -30,6 +30,7 @@ from data_contracts.loader import (
     load_records,
     load_register,
 )
+from data_contracts.reasons import Reason
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import COUNTED, sync_folder, write_atomically, write_json
 
@@ -52,6 +53,12 @@ class NodeResult:
     @property
     def has_failed(self) -> bool:
         return self.status in ("fail", "error")
+
+    @property
+    def reason(self) -> Reason:
+        """Why nothing is published where it failed."""
+        code = "test" if self.resource_type == "test" else "model"
+        return Reason(f"{self.name}: {self.message}", code, name=self.name)
 
 
 def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:

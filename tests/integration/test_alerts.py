@@ -36,11 +36,13 @@ from dashboards.published import (
     read_page,
 )
 from data_contracts.loader import ContractError, load_marts
+from data_contracts.reasons import Reason
 from pipelines import runs
 from pipelines.alerts.digest import choose_facts, send_alerts, write_message
 from pipelines.alerts.facts import Fact, list_facts
 from pipelines.alerts.rules import KINDS, AlertRules, load_rules
 from pipelines.health import examine
+from pipelines.publish.pointer import refuse_draft
 from pipelines.settings import Settings, SettingsError, now
 from pipelines.store import AlertLog, read_alerts_of_day
 from tests.conftest import TEST_KEY, BuildOnce, DataFolder
@@ -171,6 +173,31 @@ def test_values_are_text_in_the_language_of_the_person() -> None:
     assert html is not None and "<script" not in html.get_content()
 
 
+def test_why_a_publication_is_refused_is_told_in_the_language_of_the_person(
+    tmp_path: Path, mailbox: tuple[Mailbox, int]
+) -> None:
+    """A reason that has no code, as those of earlier versions, is told as it was written."""
+    box, port = mailbox
+    settings = Settings(data_dir=tmp_path, _env_file=None)
+    rules = make_rules(port, {"language": "fr"})
+
+    def read_next(at: datetime) -> str:
+        send_alerts(settings, rules, at)
+        return read_plain(box.received[-1])
+
+    reason = Reason("and 2 more", "more", count=2)
+    refuse_draft(settings, "a" * 32, AT, [reason])
+    written = settings.published / "STATUS.json"
+    assert json.loads(written.read_text())["refusal"]["reasons"] == ["and 2 more"]
+    assert "reste en place : et d'autres (2)" in read_next(AT)
+    refusal = json.loads(written.read_text())["refusal"]
+    written.write_text(json.dumps({"refusal": {k: refusal[k] for k in refusal if k != "codes"}}))
+    assert "reste en place : and 2 more" in read_next(AT + timedelta(1))
+    written.write_text("{")
+    said = read_next(AT + timedelta(2))
+    assert f"Publication endommagée : {written} ne se lit plus ; à restaurer" in said
+
+
 # the ten kinds, on published records
 
 
@@ -239,6 +266,7 @@ def troubled(build_once: BuildOnce) -> DataFolder:
 
 PEOPLE: tuple[dict[str, Any], ...] = (
     {"email": "data@example.org", "tasks": ["data", "platform"]},
+    {"email": "donnees@example.org", "tasks": ["data"], "language": "fr"},
     {"email": "direction@example.org", "food_bank_id": "petite", "tasks": ["director"],
      "language": "fr"},
     {"email": "entrepot@example.org", "food_bank_id": "petite", "language": "fr",
@@ -253,6 +281,11 @@ TOLD = {
         "petite · Nothing received since 4 June 2024: receipts · Ask for the file": "late",
         "petite · Nothing received since 4 June 2024: deliveries to partners": "late",
         "No backup was ever made · operations": "backup",
+    },
+    "donnees@example.org": {
+        "Publication refusée, la précédente reste en place : mart_fresh_monthly a trop peu de"
+        " lignes : ": "publication",
+        "petite · Rien reçu depuis le 4 juin 2024 : réceptions": "late",
     },
     "direction@example.org": {
         "mai 2024 reste à clore et à approuver": "closing",

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.health import describe_status, examine, verify
 from tests.fixtures.intake import RECEIPTS_HEADER, Intake, make_profile, receipt
+from tests.fixtures.told import tell
 
 
 @pytest.fixture
@@ -43,6 +44,10 @@ def test_a_delivery_that_does_not_add_up_is_named(intake: Intake) -> None:
         "petite/receipts/a.csv (receipts): grams 3000 is not 4999 + -2000 + 0",
     ]
     assert "rows 3 is not" in wrong(intake)["balance"]
+    assert tell(said[0]) == (
+        "les lignes ou les kilogrammes d'un envoi ne s'additionnent pas :"
+        " petite/receipts/a.csv, réceptions"
+    )
 
 
 def test_the_doctor_says_what_to_do_next(intake: Intake) -> None:
