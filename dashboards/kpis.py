@@ -35,6 +35,7 @@ from dashboards.readings import (
     has_records_before,
     read_value,
 )
+from data_contracts.loader import load_register
 
 # Records without which an indicator cannot be computed.
 RECORDS_OF = {
@@ -127,7 +128,10 @@ class Kpi:
 
 @dataclass(frozen=True)
 class Scope:
-    """What the cards of a page are read from."""
+    """What the cards of a page are read from.
+
+    `whole_readings`: of the food bank, where `readings` are those of a territory alone.
+    """
 
     filters: Filters
     words: Words
@@ -138,6 +142,7 @@ class Scope:
     territory_distributed: DistributedFood | None
     targets: Mapping[tuple[str, int], Target] = field(default_factory=dict)
     supplied: frozenset[str] = frozenset()
+    whole_readings: Readings | None = None
 
 
 def write_value(words: Words, unit: str, value: Decimal | None) -> tuple[str, str]:
@@ -179,7 +184,7 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
     if reading is None:
         missing = [name for name in RECORDS_OF.get(code, ()) if name not in scope.supplied]
         if not missing or not scope.supplied:
-            return base
+            return replace(base, notes=(explain_missing(scope, definition, variant),))
         names = ", ".join(scope.words.code("record", name) for name in missing)
         return replace(
             base,
@@ -191,7 +196,7 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
     if reading.is_suppressed:
         return replace(base, state="suppressed", value=SUPPRESSED)
     if reading.value is None:
-        return base
+        return replace(base, notes=(scope.words("kpi.missing.not_computed"),))
     value, unit = write_value(scope.words, definition.unit, reading.value)
     territory, territory_value = _write_territory(scope, definition, reading)
     comparison = compare_same_days(scope, reading, scope.readings, scope.distributed)
@@ -208,6 +213,22 @@ def build_kpi(scope: Scope, code: str, variant: str = "") -> Kpi:
         territory_value=territory_value,
         target=_write_target(scope, definition, reading),
     )
+
+
+def explain_missing(scope: Scope, definition: Definition, variant: str) -> str:
+    """Why an indicator has no row for the period."""
+    words, code, period = scope.words, definition.code, scope.filters.period
+    if scope.whole_readings is not None and definition.territory_basis == "none":
+        whole = read_value(scope.whole_readings, code, variant, period)
+        if whole is None or whole.value is None:
+            return words("kpi.missing.whole_only")
+        value = " ".join(filter(None, write_value(words, definition.unit, whole.value)))
+        return words("kpi.missing.whole_only.value", value=value)
+    is_of_territories = load_register()[code].dimensions == ["territory"]
+    if is_of_territories and scope.filters.territory_code is None:
+        return words("kpi.missing.territory_only")
+    is_known = scope.readings.has(code, variant)
+    return words("kpi.missing.period" if is_known else "kpi.missing.never")
 
 
 def build_people_kpi(scope: Scope) -> Kpi:

@@ -32,11 +32,15 @@ Build = Callable[[Publication, Filters, Words], PageModel]
 
 @dataclass(frozen=True)
 class PageEntry:
-    """A page: `code` is its address too, but for the first, which is `/`."""
+    """A page: `code` is its address too, but for the first, which is `/`.
+
+    `figures`: its figures, each with the marts whose rows it shows; without a row of them it is
+    empty. Marts that give names and labels are left out.
+    """
 
     code: str
     build: Build
-    figures: tuple[str, ...]
+    figures: Mapping[str, tuple[str, ...]]
 
     @property
     def path(self) -> str:
@@ -44,77 +48,156 @@ class PageEntry:
         return "/" if self.code == "essentiel" else f"/{self.code}"
 
 
+_FLOWS, _INDICATORS = "mart_flows_monthly", "mart_indicators"
 _ENTRIES = (
-    PageEntry("essentiel", build_essentiel, ("tonnes-par-mois", "chiffres-publies")),
+    PageEntry(
+        "essentiel",
+        build_essentiel,
+        {"tonnes-par-mois": (_FLOWS,), "chiffres-publies": ("mart_key_figures",)},
+    ),
     PageEntry(
         "approvisionnement",
         build_approvisionnement,
-        (
-            "receptions-par-mois", "receptions-par-canal", "receptions-par-famille",
-            "evolution-du-frais", "origine-du-frais", "local-et-labellise",
-        ),
+        {
+            "receptions-par-mois": (_FLOWS,),
+            "receptions-par-canal": (_FLOWS,),
+            "receptions-par-famille": (_FLOWS,),
+            "evolution-du-frais": (_INDICATORS,),
+            "origine-du-frais": ("mart_fresh_effects",),
+            "local-et-labellise": (_INDICATORS,),
+        },
     ),
     PageEntry(
         "mise-a-disposition",
         build_mise_a_disposition,
-        ("bilan-matiere", "par-type-de-partenaire", "foyers-par-mois", "personnes-declarees",
-         "historique"),
+        {
+            "bilan-matiere": (_FLOWS, "mart_mass_balance_monthly"),
+            "par-type-de-partenaire": (_FLOWS,),
+            "foyers-par-mois": ("mart_households_monthly",),
+            "personnes-declarees": (_INDICATORS,),
+            "historique": ("mart_history_monthly",),
+        },
     ),
     PageEntry(
         "accompagnement",
         build_accompagnement,
-        ("actions", "cheques-par-mois", "conventions", "tonnes-par-programme",
-         "registre-des-programmes", "couts", "benevolat"),
+        {
+            "actions": ("mart_support_monthly",),
+            "cheques-par-mois": ("mart_vouchers_monthly",),
+            "conventions": ("mart_funding_monthly",),
+            "tonnes-par-programme": (_FLOWS,),
+            "registre-des-programmes": ("mart_programmes_monthly",),
+            "couts": (_INDICATORS,),
+            "benevolat": ("mart_volunteers_monthly",),
+        },
     ),
     PageEntry(
         "territoire",
         build_territoire,
-        (
-            "carte-des-communes", "tonnes-par-commune", "offre-et-besoin", "communes-moins-servies",
-            "foyers-par-trimestre", "fiche-commune",
-        ),
+        {
+            "carte-des-communes": (_FLOWS, "mart_communes"),
+            "tonnes-par-commune": (_FLOWS,),
+            "offre-et-besoin": (_FLOWS, "mart_communes", "mart_declared_people_monthly"),
+            "communes-moins-servies": (_FLOWS, "mart_communes"),
+            "foyers-par-trimestre": ("mart_households_quarterly",),
+            "fiche-commune": (_FLOWS,),
+        },
     ),
     PageEntry(
         "carbone",
         build_carbone,
-        ("emissions-par-poste", "emissions-evitees", "emissions-par-mois", "facteurs-utilises"),
+        {
+            "emissions-par-poste": (_INDICATORS,),
+            "emissions-evitees": (_INDICATORS,),
+            "emissions-par-mois": (_INDICATORS,),
+            "facteurs-utilises": ("mart_factors",),
+        },
     ),
     PageEntry(
         "methode",
         build_methode,
-        ("registre", "methodes-evitees", "facteurs", "equilibre-nutritionnel", "editions",
-         "enregistrements", "versions"),
+        {
+            "registre": ("mart_register",),
+            "methodes-evitees": (_INDICATORS,),
+            "facteurs": ("mart_factors",),
+            "equilibre-nutritionnel": ("mart_nutrition_monthly",),
+            "editions": (),
+            "enregistrements": ("mart_supplied_records",),
+            "versions": ("mart_method_versions",),
+        },
     ),
-    PageEntry("pilotage", build_pilotage, ("decisions",)),
+    PageEntry(
+        "pilotage",
+        build_pilotage,
+        {
+            "decisions": (
+                "mart_lots_at_risk", "mart_orders_open", "mart_suppliers_monthly", "mart_rounds",
+                "mart_partners_monthly", "mart_supplied_records", _INDICATORS,
+            )
+        },
+    ),
     PageEntry(
         "stock",
         build_stock,
-        ("dates-limites", "stock-par-jour", "anciennete", "a-sauver", "disponibilite", "lots",
-         "rappel-par-lieu", "rappel-lignes"),
+        {
+            "dates-limites": ("mart_lots_at_risk",),
+            "stock-par-jour": ("mart_stock_daily",),
+            "anciennete": ("mart_mass_balance_monthly",),
+            "a-sauver": ("mart_lots_at_risk",),
+            "disponibilite": ("mart_offers_weekly",),
+            "lots": ("mart_lots",),
+            "rappel-par-lieu": ("mart_traced_food",),
+            "rappel-lignes": ("mart_traced_food",),
+        },
     ),
     PageEntry(
         "service",
         build_service,
-        ("taux-de-service", "delais", "partenaires", "part-des-partenaires", "sans-declaration",
-         "releve-partenaire"),
+        {
+            "taux-de-service": ("mart_orders_weekly",),
+            "delais": ("mart_orders_weekly",),
+            "partenaires": ("mart_partners_monthly",),
+            "part-des-partenaires": ("mart_partners_monthly",),
+            "sans-declaration": ("mart_declared_people_monthly",),
+            "releve-partenaire": ("mart_partners_monthly",),
+        },
     ),
     PageEntry(
         "donateurs",
         build_donateurs,
-        ("magasins", "tournees", "moyens-partages", "temps-par-etape", "simulateur",
-         "fiche-donateur"),
+        {
+            "magasins": ("mart_suppliers_monthly",),
+            "tournees": ("mart_rounds",),
+            "moyens-partages": ("mart_shared_resources_monthly",),
+            "temps-par-etape": ("mart_step_times",),
+            "simulateur": ("mart_rounds", "mart_round_stops"),
+            "fiche-donateur": ("mart_suppliers_monthly",),
+        },
     ),
     PageEntry(
         "pertes",
         build_pertes,
-        ("pertes-par-mois", "pertes-par-motif", "valorisation", "transformation", "ecarts-de-stock",
-         "registre-hebdomadaire"),
+        {
+            "pertes-par-mois": (_INDICATORS,),
+            "pertes-par-motif": ("mart_removals_monthly",),
+            "valorisation": ("mart_removals_monthly",),
+            "transformation": ("mart_transformations_monthly",),
+            "ecarts-de-stock": ("mart_stock_counts",),
+            "registre-hebdomadaire": ("mart_mass_balance_weekly",),
+        },
     ),
     PageEntry(
         "donnees",
         build_donnees,
-        ("fraicheur", "qualite", "lignes-par-mois", "controles", "verifications", "publications",
-         "corrections"),
+        {
+            "fraicheur": ("mart_supplied_records",),
+            "qualite": (),
+            "lignes-par-mois": ("mart_data_quality_daily",),
+            "controles": (),
+            "verifications": (),
+            "publications": (),
+            "corrections": (),
+        },
     ),
 )  # fmt: skip
 PAGES: Mapping[str, PageEntry] = {entry.code: entry for entry in _ENTRIES}

@@ -309,5 +309,7 @@ def read_page_of(source: Source, page: str, filters: Filters) -> PageModel:
     """The view model of a page for whom it was checked that they may open it."""
     publication = replace(source.open(), lacked=set())
     words = read_words(filters.language)
-    model = PAGES[page].build(publication, filters, words)
-    return mark_lacking(words, model) if publication.lacked else model
+    entry = PAGES[page]
+    model = entry.build(publication, filters, words)
+    lacked = publication.lacked
+    return mark_lacking(words, model, lacked, entry.figures) if lacked else model

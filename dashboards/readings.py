@@ -135,6 +135,11 @@ class Readings:
             self._periods[kind, start] = {(row.code, row.variant): row for row in of_period}
         return self._periods[kind, start].get((code, variant))
 
+    def has(self, code: str, variant: str) -> bool:
+        """Whether an indicator is published for any period."""
+        is_it = (pl.col("indicator_code") == code) & (pl.col("variant") == variant)
+        return self._rows is not None and not self._rows.filter(is_it).is_empty()
+
     def months(self, code: str, variant: str = "") -> list[Reading]:
         """The readings of all months of an indicator, in their order."""
         return self._select(

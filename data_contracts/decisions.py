@@ -13,7 +13,6 @@ from decimal import Decimal
 
 import polars as pl
 
-from data_contracts.loader import load_records
 from data_contracts.publications import Publication
 
 Value = str | int | date | Decimal
@@ -250,16 +249,14 @@ def _find_accreditations(
 
 
 def _find_late(publication: Publication, food_bank_id: str, today: date) -> Iterator[Finding]:
-    """Records that are late by their contracts."""
-    contracts = load_records()
-    frame = _rows(publication, "mart_supplied_records", food_bank_id).filter(
-        pl.col("is_supplied"), pl.col("last_date").is_not_null()
-    )
-    for row in frame.iter_rows(named=True):
-        contract = contracts.get(row["record"])
-        late_after = None if contract is None else contract.late_after_days
-        if late_after is None or (today - row["last_date"]).days <= late_after:
-            continue
+    """Records whose next file was due before the publication was made.
+
+    None of a publication that does not tell it yet.
+    """
+    frame = _rows(publication, "mart_supplied_records", food_bank_id)
+    if "is_late" not in frame.columns:
+        return
+    for row in frame.filter("is_supplied", "is_late").iter_rows(named=True):
         yield Finding(
             "late", None, ZERO, today, "data", "methode",
             (("record", row["record"]), ("date", row["last_date"])),

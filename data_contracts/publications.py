@@ -23,6 +23,7 @@ import polars as pl
 from data_contracts.chained_log import read_entries
 from data_contracts.disclosure import contract_for, load_policy
 from data_contracts.loader import Contract
+from data_contracts.reasons import Reason
 
 PUBLICATION_ID = re.compile(r"^[0-9a-f]{16,64}$")
 MART_NAME = re.compile(r"^mart_[a-z_0-9]{1,60}$")
@@ -33,7 +34,14 @@ TERRITORY = re.compile(r"^[0-9]{2,9}$")
 
 
 class PublicationError(Exception):
-    """Published data cannot be opened; the message says what is missing and what to do."""
+    """Published data cannot be opened; the message says what is missing and what to do.
+
+    `reason`: the message, with its code where what was published is damaged or gone.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ForbiddenError(Exception):
@@ -128,9 +136,13 @@ class Publication:
         status = path.stat()
         if _hash(path, status.st_ino, status.st_mtime_ns, status.st_size) != hashes.get(mart):
             raise PublicationError(
-                f"{mart} of publication {self.publication_id} was altered since it was published;"
-                " `collecto verify` names what is, `collecto publications rollback` takes another"
-            )
+                Reason(
+                    f"{mart} of publication {self.publication_id} was altered since it was"
+                    " published; `collecto verify` names what is, `collecto publications rollback`"
+                    " takes another",
+                    "damaged.altered", what=mart, publication=self.publication_id,
+                )
+            )  # fmt: skip
         frame = pl.scan_parquet(path, glob=False)
         return frame if self.edition is None else self._limit(frame, self.edition)
 
@@ -266,7 +278,8 @@ def read_hold(published_dir: Path) -> dict[str, Any] | None:
 def read_refusal(published_dir: Path) -> dict[str, Any] | None:
     """The last refused publication, where it is later than the current one, else None.
 
-    Keys: `refused_at`, `publication_id`, `reasons` (list of sentences).
+    Keys: `refused_at`, `publication_id`, `reasons` (list of sentences), `codes` (code and values of
+    each, or None; read by `reasons.read_reasons`; files of earlier versions have none).
     """
     status = _read_optional(published_dir / "STATUS.json")
     refusal: dict[str, Any] | None = (status or {}).get("refusal")
@@ -287,7 +300,8 @@ def _read_json(data: bytes, path: Path) -> Any:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise PublicationError(f"{path} was damaged (not JSON): {error}; restore it") from error
+        message = f"{path} was damaged (not JSON): {error}; restore it"
+        raise PublicationError(Reason(message, "damaged.file", file=str(path))) from error
 
 
 def open_current(published_dir: Path, audience: str = "data_team") -> Publication:
@@ -446,9 +460,12 @@ def _open(
         found, manifest = _read_manifest(folder / "manifest.json")
         if sha256 not in (None, found):
             raise PublicationError(
-                f"the manifest of publication {publication_id} was altered since it was published;"
-                " `collecto publications rollback` takes another"
-            )
+                Reason(
+                    f"the manifest of publication {publication_id} was altered since it was"
+                    " published; `collecto publications rollback` takes another",
+                    "damaged.altered", what="manifest.json", publication=publication_id,
+                )
+            )  # fmt: skip
         if audience != "data_team":
             wanted = manifest.get("audiences", {}).get(audience)
             if wanted is None:
@@ -456,13 +473,17 @@ def _open(
             found, manifest = _read_manifest(folder / audience / "manifest.json")
             if found != wanted:
                 raise PublicationError(
-                    f"the manifest of {audience} in publication {publication_id} was altered since"
-                    " it was published; `collecto publications rollback` takes another"
-                )
+                    Reason(
+                        f"the manifest of {audience} in publication {publication_id} was altered"
+                        " since it was published; `collecto publications rollback` takes another",
+                        "damaged.altered", what=f"{audience}/manifest.json",
+                        publication=publication_id,
+                    )
+                )  # fmt: skip
     except FileNotFoundError:
-        raise PublicationError(
-            f"publication {publication_id} is not kept in {published_dir}"
-        ) from None
+        text = f"publication {publication_id} is not kept in {published_dir}"
+        reason = Reason(text, "damaged.gone", publication=publication_id)
+        raise PublicationError(reason) from None
     return Publication(publication_id, audience, folder / audience, manifest, published_at)
 
 

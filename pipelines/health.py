@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,10 @@ from data_contracts.access_log import (
     read_accesses,
 )
 from data_contracts.access_rules import AccessRulesError, load_access_rules
-from data_contracts.loader import (
-    Expected,
-    SourceProfile,
-    load_profiles,
-    load_records,
-)
+from data_contracts.lateness import find_due, list_expected
+from data_contracts.loader import Expected, load_profiles, load_records
 from data_contracts.publications import PublicationError, read_pointer, read_refusal
+from data_contracts.reasons import Reason
 from pipelines.backup import read_last_backup
 from pipelines.ingest.landing import has_new_files, list_ignored
 from pipelines.publish.log import find_breaks, read_log
@@ -72,19 +69,23 @@ def count_kilograms(outcomes: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def find_imbalances(outcomes: list[dict[str, Any]]) -> list[str]:
-    """A sentence for each delivery whose lines, rows or kilograms do not add up."""
-    found = []
+    """A reason for each delivery whose lines, rows or kilograms do not add up."""
+    found: list[str] = []
     for row in outcomes:
-        name = f"{row['food_bank_id']}/{row['source_name']} ({row['record']})"
+        source = f"{row['food_bank_id']}/{row['source_name']}"
+        name = f"{source} ({row['record']})"
+        values = {"source": source, "record": row["record"]}
         if row["lines_read"] != row["rows_filtered"] + row["lines_mapped"]:
-            found.append(
+            text = (
                 f"{name}: {row['lines_read']} lines read, {row['rows_filtered']} filtered and"
                 f" {row['lines_mapped']} mapped"
             )
+            found.append(Reason(text, "imbalance", **values))
         for kind in ("rows", "grams"):
             parts = [row[f"{kind}_{part}"] or 0 for part in ROWS]
             if parts[0] != sum(parts[1:]):
-                found.append(f"{name}: {kind} {parts[0]} is not {' + '.join(map(str, parts[1:]))}")
+                text = f"{name}: {kind} {parts[0]} is not {' + '.join(map(str, parts[1:]))}"
+                found.append(Reason(text, "imbalance", **values))
     return found
 
 
@@ -131,30 +132,24 @@ def describe_status(settings: Settings) -> dict[str, Any]:
 
 
 def describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By food bank and record, the last day delivered and whether it is late.
-
-    Late is what its contract's service level says, or what the source profile expects of its file.
-    """
-    profiles = load_profiles(settings.sources_dir)
+    """By food bank and record, the last day delivered, when the next file is due, and whether that
+    was before today (the rule is `data_contracts/lateness.py`)."""
+    counted = [
+        outcome
+        for outcome in outcomes
+        if outcome["state"] in COUNTED and outcome["record"] in load_records()
+    ]
+    calendars = _list_calendars(settings, counted)
     last: dict[tuple[str, str], str] = {}
-    streams: dict[tuple[str, str], set[str]] = {}
-    for outcome in outcomes:
-        if outcome["state"] not in COUNTED or outcome["record"] not in load_records():
-            continue
-        day = json.loads(outcome["profile"]).get("last_date")
+    for outcome in counted:
         key = (outcome["food_bank_id"], outcome["record"])
-        if day:
+        if day := json.loads(outcome["profile"]).get("last_date"):
             last[key] = max(last.get(key, ""), day)
-            streams.setdefault(key, set()).add(outcome["stream"])
     today = settings.today()
     rows = []
     for (food_bank, record), day in sorted(last.items()):
         last_day = date.fromisoformat(day)
-        limit = load_records()[record].late_after_days
-        due = last_day + timedelta(limit) if limit is not None else None
-        expected = _find_expected(profiles.get(food_bank), record, streams[food_bank, record])
-        if expected is not None:
-            due = next_due(expected, last_day)
+        due = find_due(calendars.get((food_bank, record)), record, last_day)
         rows.append(
             {
                 "food_bank_id": food_bank,
@@ -168,6 +163,15 @@ def describe_lateness(settings: Settings, outcomes: list[dict[str, Any]]) -> lis
     return rows
 
 
+def _list_calendars(
+    settings: Settings, outcomes: list[dict[str, Any]]
+) -> dict[tuple[str, str], Expected]:
+    delivered = (
+        (outcome["food_bank_id"], outcome["record"], outcome["stream"]) for outcome in outcomes
+    )
+    return list_expected(load_profiles(settings.sources_dir), delivered)
+
+
 def describe_closing(
     settings: Settings, outcomes: list[dict[str, Any]], food_bank: str, end: date
 ) -> list[dict[str, Any]]:
@@ -177,25 +181,19 @@ def describe_closing(
     A record of daily work must reach the day but for a long weekend; a rarer one must not be due
     by then. A record without a rhythm (events, reference records) is never missing.
     """
-    profile = load_profiles(settings.sources_dir).get(food_bank)
+    calendars = _list_calendars(settings, outcomes)
     rows = []
     for row in describe_lateness(settings, outcomes):
         limit = load_records()[row["record"]].late_after_days
         if row["food_bank_id"] != food_bank or row["due_on"] is None:
             continue
         last = date.fromisoformat(row["last_date"])
-        streams = {
-            outcome["stream"]
-            for outcome in outcomes
-            if (outcome["food_bank_id"], outcome["record"]) == (food_bank, row["record"])
-        }
-        expected = _find_expected(profile, row["record"], streams)
+        due = date.fromisoformat(row["due_on"])
+        expected = calendars.get((food_bank, row["record"]))
         if expected is not None:
-            due = next_due(expected, last) - timedelta(expected.days)
+            due -= timedelta(expected.days)
         elif limit is not None and limit <= DAILY_LIMIT:
             due = last + timedelta(LONG_WEEKEND + 1)
-        else:
-            due = date.fromisoformat(row["due_on"])
         is_missing = due <= end
         detail = f"delivered to {last}" + (f"; due by {due}" if is_missing else "")
         rows.append(
@@ -207,32 +205,6 @@ def describe_closing(
             }
         )
     return rows
-
-
-def _find_expected(
-    profile: SourceProfile | None, record: str, streams: Collection[str]
-) -> Expected | None:
-    for file in profile.files if profile else ():
-        if file.record == record and file.name in streams and file.expected:
-            return file.expected
-    return None
-
-
-def next_due(expected: Expected, last_day: date) -> date:
-    """The day by which the file after that of `last_day` must have come."""
-    if expected.every == "day":
-        period_end = last_day + timedelta(1)
-        while period_end.isoweekday() not in expected.weekdays or period_end in expected.closed:
-            period_end += timedelta(1)
-    elif expected.every == "week":
-        period_end = last_day + timedelta(7 + 7 - last_day.isoweekday())
-    else:
-        following = (last_day.replace(day=1) + timedelta(62)).replace(day=1)
-        period_end = following - timedelta(1)
-    due = period_end + timedelta(expected.days)
-    while due in expected.closed:
-        due += timedelta(1)
-    return due
 
 
 def verify(
@@ -447,11 +419,14 @@ def _check_alerts(settings: Settings) -> dict[str, Any]:
     except (AlertLogError, OSError) as error:
         return _entry("alerts", False, str(error))
     failures = log.failures if log else {}
-    if not failures:
-        return _entry("alerts", True, "every e-mail was taken by the server")
-    email, reason = next(iter(failures.items()))
-    detail = f"{len(failures)} e-mails were not sent, such as to {email}: {reason}"
-    return _entry("alerts", False, f"{detail}; look at the server, then: collecto alerts")
+    if failures:
+        email, reason = next(iter(failures.items()))
+        detail = f"{len(failures)} e-mails were not sent, such as to {email}: {reason}"
+        return _entry("alerts", False, f"{detail}; look at the server, then: collecto alerts")
+    if log and log.damage:
+        name = settings.alerts_file.name
+        return _entry("alerts", False, f"on {log.day} {name} was {log.damage}; look at the disk")
+    return _entry("alerts", True, "every e-mail was taken by the server")
 
 
 def _check_contracts(settings: Settings) -> dict[str, Any]:

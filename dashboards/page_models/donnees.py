@@ -8,7 +8,6 @@ corrected since.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +21,6 @@ from dashboards.language.words import Words
 from dashboards.page_models.page import PageModel, Prose
 from dashboards.page_models.scope import read_scope
 from dashboards.page_models.shapes import build_lines, build_table
-from data_contracts.loader import load_records
 from data_contracts.publications import Publication, read_publication_log
 
 PAGE = "donnees"
@@ -77,35 +75,31 @@ def _write_lead(scope: Scope, deliveries: list[dict[str, Any]]) -> str:
 
 
 def _build_freshness(publication: Publication, scope: Scope) -> FigureModel:
-    """The last day of each record at the data date; late by the contract of the record."""
+    """The last day of each record, by when its next file was due, and whether it was late."""
     words = scope.words
-    contracts = load_records()
-    today = scope.filters.food_bank.data_date or scope.filters.period.end
     frame = publication.read("mart_supplied_records").filter(
         pl.col("food_bank_id") == scope.filters.food_bank.food_bank_id, pl.col("is_supplied")
     )
-    rows: list[tuple[Cell, ...]] = []
-    late = 0
-    for row in frame.iter_rows(named=True):
-        last: date | None = row["last_date"]
-        days = None if last is None else max((today - last).days, 0)
-        late_after = (
-            contracts[row["record"]].late_after_days if row["record"] in contracts else None
+    # A publication made before these were told has no such column.
+    told = {"due_on": pl.Date(), "is_late": pl.Boolean()}
+    frame = frame.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in told.items() if name not in frame.columns
+    )
+    states = {True: words("record.late"), False: words("record.fresh"), None: None}
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row["record"],
+            words.code("record", row["record"]),
+            row["count_rows"],
+            row["last_date"],
+            row["due_on"],
+            states[row["is_late"]],
         )
-        is_late = days is not None and late_after is not None and days > late_after
-        late += is_late
-        rows.append(
-            (
-                row["record"],
-                words.code("record", row["record"]),
-                row["count_rows"],
-                last,
-                days,
-                late_after,
-                words("record.late" if is_late else "record.fresh"),
-            )
-        )
-    rows.sort(key=lambda row: (row[6] != words("record.late"), -int(str(row[4] or 0))))
+        for row in frame.sort(
+            pl.col("is_late").not_(), "last_date", "record", nulls_last=True
+        ).iter_rows(named=True)
+    ]
+    late = int(frame["is_late"].sum())
     return build_table(
         scope,
         "fraicheur",
@@ -114,12 +108,12 @@ def _build_freshness(publication: Publication, scope: Scope) -> FigureModel:
             Column("label", words("column.record")),
             Column("count_rows", words("column.rows"), "count"),
             Column("last_date", words("column.last_day"), "date"),
-            Column("days_since", words("column.days_since"), "count"),
-            Column("late_after_days", words("column.late_after"), "count"),
+            Column("due_on", words("column.due_on"), "date"),
             Column("state", words("column.state")),
         ),
         rows,
         finding={"count": write_number(words, late)} if late else {},
+        notes=(words("fraicheur.note"),),
     )
 
 

@@ -6,6 +6,7 @@ belongs in `views.py`; what it says in the file of its page.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from dashboards.figure_models import FigureModel
@@ -157,21 +158,27 @@ class PageModel:
         raise KeyError(f"page {self.page} has no figure {figure_id}")
 
 
-def mark_lacking(words: Words, page: PageModel) -> PageModel:
-    """A page of a publication that was made before a table that the page reads existed.
+def mark_lacking(
+    words: Words, page: PageModel, lacked: Collection[str], shown: Mapping[str, Collection[str]]
+) -> PageModel:
+    """A page of a publication that was made before the marts `lacked` existed.
 
-    Its figures without rows say so; all others stand.
+    Its figures without rows that show rows of one (`shown`: marts by figure) say so; all others
+    stand.
     """
-    return replace(
-        page,
-        sections=tuple(
-            replace(
-                section,
-                state="not_in_publication",
-                notes=(words("not_in_publication"),),
-            )
-            if isinstance(section, FigureModel) and section.state == "empty"
-            else section
-            for section in page.sections
-        ),
-    )
+
+    def mark(figure: FigureModel) -> FigureModel:
+        if figure.state != "empty" or not set(lacked) & set(shown[figure.figure_id]):
+            return figure
+        return replace(figure, state="not_in_publication", notes=(words("not_in_publication"),))
+
+    def mark_section(section: Section) -> Section:
+        if isinstance(section, FigureModel):
+            return mark(section)
+        if isinstance(section, Decisions):
+            figure = mark(section.figure)
+            nothing = section.nothing if figure is section.figure else words("not_in_publication")
+            return replace(section, figure=figure, nothing=nothing)
+        return section
+
+    return replace(page, sections=tuple(map(mark_section, page.sections)))

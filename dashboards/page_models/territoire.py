@@ -99,6 +99,7 @@ def _of_territory(scope: Scope) -> Scope:
         readings=scope.territory_readings,
         distributed=scope.territory_distributed,
         territory_readings=Readings(),
+        whole_readings=scope.readings,
     )
 
 

@@ -1,7 +1,7 @@
 """One e-mail per person: which facts, in which words, sent once a day for the same fact.
 
-What is about to be sent is written down first, so that no fault lets anybody get more than seven a
-day. A server that is down is tried three times, then said in the answer.
+What is about to be sent is written down first, twice, so that no single fault lets anybody get more
+than seven a day. A server that is down is tried three times, then said in the answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import EmailMessage
 from urllib.parse import urlencode
 
@@ -22,10 +22,9 @@ from dashboards.language.decisions import write_sentence
 from pipelines.alerts.facts import Fact, list_facts
 from pipelines.alerts.rules import AlertRules, Person, Server
 from pipelines.settings import Settings, SettingsError, now
-from pipelines.store import AlertLog, AlertLogError, hold_lock, put_aside, read_alert_log
+from pipelines.store import AlertLog, hold_lock, read_alerts_of_day
 
 A_DAY = 7
-UNKNOWN = "unknown: the file was damaged"
 
 
 @dataclass(frozen=True)
@@ -95,24 +94,21 @@ def send_alerts(
 ) -> dict[str, str]:
     """Send what is new today; by address, what was done. Never raises for a mail server's fault.
 
-    `at`: the clock, UTC. A damaged file of what was sent is put aside; where it was written today
-    nothing is sent before tomorrow, for nobody knows how many were. Raises SettingsError where the
-    server has a user and no password is set.
+    `at`: the clock, UTC. A damaged file of what was sent is put aside and its copy read; the answer
+    then holds under the file's name what is known. Raises SettingsError where the server has a user
+    and no password is set.
     """
     at = at or now()
     if rules.server.user and settings.smtp_password is None and not dry_run:
         raise SettingsError(f"COLLECTO_SMTP_PASSWORD is not set for {rules.server.user}")
     facts = list_facts(settings, rules, at)
     with hold_lock(settings.alerts_file.with_suffix(".lock")):
-        log = _read_log(settings, rules, at, dry_run)
-        answers = {}
+        log = read_alerts_of_day(settings.alerts_file, at, is_kept=not dry_run)
+        answers = {settings.alerts_file.name: log.damage} if log.damage else {}
         for person in rules.people:
             sent = log.sent.get(person.email, [])
             digest = choose_facts(person, facts, rules, sent)
-            if UNKNOWN in sent:
-                log.failures[person.email] = "what was sent today is not known; on again tomorrow"
-                answers[person.email] = f"not sent: {log.failures[person.email]}"
-            elif not digest.shown:
+            if not digest.shown:
                 answers[person.email] = "nothing new"
             elif dry_run:
                 body = write_message(digest, rules).get_body(("plain",))
@@ -122,25 +118,6 @@ def send_alerts(
         if not dry_run:
             log.write(settings.alerts_file)
     return answers
-
-
-def _read_log(settings: Settings, rules: AlertRules, at: datetime, dry_run: bool) -> AlertLog:
-    """What was sent today; every address is full where that is not known."""
-    file = settings.alerts_file
-    try:
-        kept = read_alert_log(file)
-    except AlertLogError:
-        is_of_today = datetime.fromtimestamp(file.stat().st_mtime, UTC).date() >= at.date()
-        kept = AlertLog(day=at.date())
-        if is_of_today:
-            kept.sent = {person.email: [UNKNOWN] * A_DAY for person in rules.people}
-        if not dry_run:
-            put_aside(file, at)
-            kept.write(file)
-    if kept is None or kept.day != at.date():
-        return AlertLog(day=at.date())
-    kept.failures = {}
-    return kept
 
 
 def _send_digest(settings: Settings, rules: AlertRules, digest: Digest, log: AlertLog) -> str:

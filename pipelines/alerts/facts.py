@@ -31,6 +31,7 @@ from data_contracts.publications import (
     read_pointer,
     read_refusal,
 )
+from data_contracts.reasons import read_reasons
 from pipelines.alerts.rules import (
     KINDS,
     AccreditationRule,
@@ -124,10 +125,10 @@ def _list_refusal(settings: Settings) -> Iterator[Fact]:
         refusal = read_refusal(settings.published)
         is_published = read_pointer(settings.published) is not None
     except PublicationError as error:
-        yield Fact("publication", "alert.publication.damaged", values=(("reason", str(error)),))
+        yield _tell_damage(error)
         return
     if refusal:
-        reasons = refusal["reasons"]
+        reasons = read_reasons(refusal)
         yield Fact(
             "publication", "alert.publication",
             values=(("publication", refusal["publication_id"]), ("count", len(reasons)),
@@ -189,7 +190,11 @@ def _list_decisions(settings: Settings, rules: Rules) -> Iterator[Fact]:
     except NoPublicationError:
         return
     except PublicationError as error:
-        yield Fact("publication", "alert.publication.damaged", values=(("reason", str(error)),))
+        yield _tell_damage(error)
+
+
+def _tell_damage(error: PublicationError) -> Fact:
+    return Fact("publication", "alert.publication.damaged", values=(("reason", error.reason),))
 
 
 _KINDS = {

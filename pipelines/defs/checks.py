@@ -54,7 +54,7 @@ def mart_contracts(writer: dg.ResourceParam[Writer]) -> Iterator[dg.AssetCheckRe
             passed=found.has_passed,
             metadata={
                 "expectations": found.count_expectations,
-                "failures": list(found.failures),
+                "failures": list(map(str, found.failures)),
             },
         )
     writer.report("Auditing what leaves the food banks")
@@ -65,7 +65,10 @@ def mart_contracts(writer: dg.ResourceParam[Writer]) -> Iterator[dg.AssetCheckRe
             asset_key="publication_draft",
             check_name=audited.check,
             passed=not audited.failures,
-            metadata={"looked_at": audited.expectations, "failures": list(audited.failures)},
+            metadata={
+                "looked_at": audited.expectations,
+                "failures": list(map(str, audited.failures)),
+            },
         )
     write_audit(writer.settings, publication_id, checks)
     reach("publish.audited")

@@ -59,7 +59,7 @@ def make_dbt_assets(manifest: Path) -> dg.AssetsDefinition:
             )
             reach("include.built")
             yield from _report(context, results)
-            failed = [f"{node.name}: {node.message}" for node in results if node.has_failed]
+            failed = [node.reason for node in results if node.has_failed]
             if failed:
                 publication_id = make_publication_id(describe_inputs(settings, outcomes))
                 refuse_draft(settings, publication_id, now(), failed)

@@ -76,7 +76,7 @@ def deliveries(
             severity=dg.AssetCheckSeverity.WARN,
             metadata={
                 "deliveries": check.deliveries,
-                "failures": list(check.failures),
+                "failures": list(map(str, check.failures)),
                 "errors_of_ours": list(check.errors),
             },
         )

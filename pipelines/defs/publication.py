@@ -59,7 +59,7 @@ def publication_draft(writer: dg.ResourceParam[Writer]) -> dg.MaterializeResult[
     try:
         rows = write_draft(writer.settings, publication_id, read_earlier(writer.settings, inputs))
     except DisclosureError as error:
-        refuse_draft(writer.settings, publication_id, now(), [str(error)])
+        refuse_draft(writer.settings, publication_id, now(), [error.reason])
         raise
     return dg.MaterializeResult(metadata={"publication_id": publication_id, "rows": rows})
 

@@ -22,6 +22,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from data_contracts.disclosure import PeoplePolicy
+from data_contracts.reasons import Reason
 from pipelines.publish.kilograms import (
     READ_ALL,
     READ_FOOD,
@@ -93,16 +94,18 @@ class Finding:
             return self.high - self.low >= policy.step_of(self.key.measure) - 1e-3
         return self.values >= policy.possible_values
 
-    def describe(self) -> str:
+    def describe(self) -> Reason:
         what = self.key.describe()
         if self.kind == "too_few_values":
             found = f"{what} is hidden but must lie from {self.low:g} to {self.high:g}"
-            return f"{found}, by {', '.join(self.sources)}" if self.sources else found
-        return {
-            "below_threshold": f"{what} is shown although it is small",
-            "unguarded": f"{what} is shown although its count of people is not",
-            "not_rounded": f"{what} is shown without rounding",
-        }[self.kind]
+            sentence = f"{found}, by {', '.join(self.sources)}" if self.sources else found
+        else:
+            sentence = {
+                "below_threshold": f"{what} is shown although it is small",
+                "unguarded": f"{what} is shown although its count of people is not",
+                "not_rounded": f"{what} is shown without rounding",
+            }[self.kind]
+        return Reason(sentence, f"people.{self.kind}", **self.key.tell())
 
 
 @dataclass

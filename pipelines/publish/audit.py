@@ -18,6 +18,7 @@ import polars as pl
 
 from data_contracts.disclosure import Policy, contract_for, load_policy
 from data_contracts.publications import open_publication
+from data_contracts.reasons import Reason, put_under
 from pipelines.publish.attacker import attack
 from pipelines.publish.disclosure import Sources, find_exposed_donors
 from pipelines.publish.draft import AUDIENCE, DraftedMart, draft_folder, list_audiences
@@ -48,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """What one check of the audit found: a sentence per failure, of `expectations` looked at."""
+    """What one check of the audit found: a reason per failure, of `expectations` looked at."""
 
     check: str
     failures: tuple[str, ...]
@@ -91,8 +92,10 @@ def gather(name: str, results: Iterable[str | None]) -> AuditFinding:
     found = list(results)
     failures = [failure for failure in found if failure is not None]
     more = len(failures) - MAX_NAMED
-    named = failures[:MAX_NAMED] + ([f"and {more} more"] if more > 0 else [])
-    return AuditFinding(name, tuple(f"{name}: {text}" for text in named), max(1, len(found)))
+    named = failures[:MAX_NAMED]
+    if more > 0:
+        named.append(Reason(f"and {more} more", "more", count=more))
+    return AuditFinding(name, tuple(put_under(name, text) for text in named), max(1, len(found)))
 
 
 def _find_table(folder: Path, mart: str) -> pl.DataFrame | None:
@@ -113,13 +116,14 @@ def check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator[
     expected |= {f"metropole/{code}" for code in territories}
     found = set(list_audiences(folder))
     for audience in sorted(expected ^ found):
-        yield f"{audience} {'is missing' if audience in expected else 'is nobody'}"
+        found_so = "is missing" if audience in expected else "is nobody"
+        yield Reason(f"{audience} {found_so}", "audience.folder", audience=audience)
     for audience in sorted(expected & found):
         kind, _, name = audience.partition("/")
         marts = sorted(path.stem for path in (folder / audience).glob("*.parquet"))
         if marts != policy.marts_of(audience):
-            other = sorted(set(marts) ^ set(policy.marts_of(audience)))
-            yield f"{audience}: {', '.join(other)} is not what it should have"
+            other = ", ".join(sorted(set(marts) ^ set(policy.marts_of(audience))))
+            yield _tell_audience(f"{audience}: {other} is not what it should have", audience, other)
         allowed = {
             "food_banks": {name},
             "metropole": set(territories.get(name, ())),
@@ -128,9 +132,11 @@ def check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator[
             table = _read_table(folder / audience, mart)
             columns = [column.name for column in contract_for(mart, audience).columns]
             if table.columns != columns:
-                yield f"{audience}/{mart}: its columns are not those of its contract"
+                text = f"{audience}/{mart}: its columns are not those of its contract"
+                yield _tell_audience(text, audience, mart)
             elif kind in ("metropole", "public") and FORBIDDEN_OUTSIDE & set(table.columns):
-                yield f"{audience}/{mart}: {min(FORBIDDEN_OUTSIDE & set(table.columns))} is shown"
+                column = min(FORBIDDEN_OUTSIDE & set(table.columns))
+                yield _tell_audience(f"{audience}/{mart}: {column} is shown", audience, mart)
             elif audience == AUDIENCE:
                 yield None
             else:
@@ -138,18 +144,24 @@ def check_audiences(folder: Path, sources: Sources, policy: Policy) -> Iterator[
                 yield _find_foreign_rows(audience, mart, table, allowed)
 
 
+def _tell_audience(sentence: str, audience: str, what: str) -> Reason:
+    return Reason(sentence, "audience.content", audience=audience, what=what)
+
+
 def _find_broken_promise(audience: str, mart: str, table: pl.DataFrame) -> str | None:
     """What the contract of an audience asks for beside the mart's own, which its suite checks:
     keys after columns were summed over, values and codes after cells were hidden or merged."""
     contract = contract_for(mart, audience)
     if table.select(contract.keys).is_duplicated().any():
-        return f"{audience}/{mart}: rows are not unique by {', '.join(contract.keys)}"
+        text = f"{audience}/{mart}: rows are not unique by {', '.join(contract.keys)}"
+        return _tell_audience(text, audience, mart)
     for column in contract.columns:
         values = table[column.name]
         if column.is_required and values.has_nulls():
-            return f"{audience}/{mart}: {column.name} is missing"
+            return _tell_audience(f"{audience}/{mart}: {column.name} is missing", audience, mart)
         if column.codes and (other := set(values.drop_nulls().unique()) - set(column.codes)):
-            return f"{audience}/{mart}: {column.name} has {min(other)}"
+            text = f"{audience}/{mart}: {column.name} has {min(other)}"
+            return _tell_audience(text, audience, mart)
     return None
 
 
@@ -168,7 +180,10 @@ def _find_foreign_rows(
         foreign |= set(table.filter(pl.col("scope_kind") == "network")["scope_id"].unique())
     else:
         return None
-    return f"{audience}/{mart}: rows of {', '.join(sorted(foreign))}" if foreign else None
+    if not foreign:
+        return None
+    text = f"{audience}/{mart}: rows of {', '.join(sorted(foreign))}"
+    return _tell_audience(text, audience, mart)
 
 
 def check_people(
@@ -186,14 +201,14 @@ def check_people(
         cells = read_published(read)
         yield from (None for _ in cells)
         for text in find_parts(read, cells, policy.people):
-            yield f"{audience}: {text}"
+            yield put_under(audience, text, audience=audience)
         if cells.items() <= public.items():
             continue
         public = public or cells
         complementary = find_complementary(cells, truth, policy)
         found = attack([*earlier, cells], policy.people, members, communes, complementary)
         for finding in found:
-            yield f"{audience}: {finding.describe()}"
+            yield put_under(audience, finding.describe(), audience=audience)
 
 
 def find_complementary(cells: Cells, truth: Cells, policy: Policy) -> set[Key]:
@@ -214,7 +229,7 @@ def check_donors(folder: Path, sources: Sources, policy: Policy) -> Iterator[str
                 continue
             yield None
             for text in find_exposed_donors(flows, sources.donations, policy.donors):
-                yield f"{audience}: {text}"
+                yield put_under(audience, text, audience=audience)
 
 
 def check_sums(folder: Path, sources: Sources) -> Iterator[str | None]:
@@ -232,10 +247,12 @@ def check_sums(folder: Path, sources: Sources) -> Iterator[str | None]:
         if row["is_known_outside"] is False:
             yield None  # hidden
         elif row["weight_kg"] != row["weight_kg_outside"]:
-            yield (
+            yield Reason(
                 f"{row['flow']} of {row['food_bank_id']} in {row['month']}: {row['weight_kg']} kg"
-                f" inside, {row['weight_kg_outside']} kg outside"
-            )
+                f" inside, {row['weight_kg_outside']} kg outside",
+                "outside", flow=row["flow"], food_bank=row["food_bank_id"], month=row["month"],
+                kg=row["weight_kg"], outside_kg=row["weight_kg_outside"],
+            )  # fmt: skip
         else:
             yield None
 
@@ -279,8 +296,14 @@ def compare_with_inputs(counted: Mapping[str, int], inputs: Mapping[str, Any]) -
         rows = delivery["rows_accepted"] + delivery["rows_replayed"] + delivery["rows_replaced"]
         wanted[delivery["record"]] = wanted.get(delivery["record"], 0) + rows
     failures = [
-        f"reconciles_with_manifest: {record}: {wanted.get(record, 0)} rows were accepted, the"
-        f" warehouse read {counted.get(record, 0)}"
+        Reason(
+            f"reconciles_with_manifest: {record}: {wanted.get(record, 0)} rows were accepted, the"
+            f" warehouse read {counted.get(record, 0)}",
+            "reconciliation",
+            record=record,
+            accepted=wanted.get(record, 0),
+            read=counted.get(record, 0),
+        )
         for record in sorted(wanted.keys() | counted.keys())
         if wanted.get(record, 0) != counted.get(record, 0)
     ]

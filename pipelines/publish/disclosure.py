@@ -19,6 +19,7 @@ import polars as pl
 
 from data_contracts.disclosure import SUPPRESSED, DonorPolicy, PeoplePolicy, Policy
 from data_contracts.loader import load_marts, load_register
+from data_contracts.reasons import Reason
 from pipelines.publish.attacker import ALL_PARCELS, Finding, attack, is_everything
 from pipelines.publish.kilograms import READ_ALL, READ_FOOD, READINGS, carry_down, make_stand_ins
 from pipelines.publish.people import (
@@ -51,7 +52,14 @@ ROUNDED_PARTS = {"people_declared_growth": "declared", "kg_per_person_declared":
 
 
 class DisclosureError(Exception):
-    """Nothing more can be hidden and a cell is still found; the message says which."""
+    """Nothing more can be hidden and a cell is still found; the message says which.
+
+    `reason`: the message, with its code.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -325,7 +333,9 @@ def decide_people(
                 decisions.withdraw(key._replace(area=WHOLE) if key.area == "elsewhere" else key)
             else:
                 _apply(companion, decisions)
-    raise DisclosureError(f"{findings[0].describe()}; nothing more can be hidden around it")
+    found = findings[0]
+    sentence = f"{found.describe()}; nothing more can be hidden around it"
+    raise DisclosureError(Reason(sentence, "people.unprotectable", **found.key.tell()))
 
 
 def _hide_what_was_everything(
@@ -768,8 +778,8 @@ def _merge(
 
 def find_exposed_donors(
     flows: pl.DataFrame, donations: pl.DataFrame, policy: DonorPolicy
-) -> Iterator[str]:
-    """A sentence for each shown cell of received food whose donors could be told from it.
+) -> Iterator[Reason]:
+    """A reason for each shown cell of received food whose donors could be told from it.
 
     Looks at the rows that are shown, not at how they were merged: a merged cell holds what is not
     shown by its own name.
@@ -811,4 +821,8 @@ def find_exposed_donors(
         if rows.height == everything.height:
             continue
         if is_alone or not _has_enough_donors(rows, policy):
-            yield f"{channel}, {family} of {bank} in {month} has too few donors"
+            yield Reason(
+                f"{channel}, {family} of {bank} in {month} has too few donors", "donors",
+                channel=str(channel), family=str(family), food_bank=str(bank),
+                month=date.fromisoformat(str(month)),
+            )  # fmt: skip

@@ -18,6 +18,7 @@ from data_contracts.publications import (
     open_publication,
     read_pointer,
 )
+from data_contracts.reasons import Reason
 from pipelines.publish.audit import AuditFinding
 from pipelines.publish.draft import read_drafted
 from pipelines.publish.log import read_log
@@ -51,15 +52,17 @@ def check_drift(settings: Settings, publication_id: str) -> AuditFinding:
     failures = _find_drift(before.read("mart_indicators"), now)
     if failures and publication_id in _read_accepted(settings):
         failures = []
-    advice = f"if it is right: collecto publications accept {publication_id[:8]}, then refresh"
-    return AuditFinding(
-        "drift_is_plausible",
-        tuple(f"drift_is_plausible: {text}; {advice}" for text in failures[:5]),
-        1,
+    name = "drift_is_plausible"
+    short = publication_id[:8]
+    advice = f"if it is right: collecto publications accept {short}, then refresh"
+    reasons = (
+        Reason(f"{name}: {found}; {advice}", found.code, **found.values, publication=short)
+        for found in failures[:5]
     )
+    return AuditFinding(name, tuple(reasons), 1)
 
 
-def _find_drift(before: pl.DataFrame, now: pl.DataFrame) -> list[str]:
+def _find_drift(before: pl.DataFrame, now: pl.DataFrame) -> list[Reason]:
     first_variants = {code: entry.variants[0] for code, entry in load_register().items()}
     watched = (
         pl.col("indicator_code").is_in(WATCHED)
@@ -69,17 +72,26 @@ def _find_drift(before: pl.DataFrame, now: pl.DataFrame) -> list[str]:
     )
     gone = set(before.filter(pl.col("scope_kind") == "food_bank")["scope_id"].unique())
     gone -= set(now["scope_id"].unique())
-    found = [f"food bank {bank} is gone" for bank in sorted(gone)]
+    found = [
+        Reason(f"food bank {bank} is gone", "food_bank_gone", food_bank=bank)
+        for bank in sorted(gone)
+    ]
     both = before.filter(watched).join(now.filter(watched), on=FIGURE, how="left", suffix="_now")
     for row in both.sort(FIGURE).iter_rows(named=True):
         if row["scope_id"] in gone or row["variant"] != first_variants[row["indicator_code"]]:
             continue
         former, value = row["value"], row["value_now"]
         if former and (value is None or value < former * (1 - LARGEST_LOSS)):
+            code, bank, year = row["indicator_code"], row["scope_id"], row["period_start"].year
+            now_is = value or Decimal(0)
             found.append(
-                f"{row['indicator_code']} of {row['scope_id']} in {row['period_start'].year} was"
-                f" {former.normalize():f} and is {(value or Decimal(0)).normalize():f}"
-            )
+                Reason(
+                    f"{code} of {bank} in {year} was {former.normalize():f} and is"
+                    f" {now_is.normalize():f}",
+                    "year_shrank", indicator=code, food_bank=bank, year=str(year),
+                    before=former, after=now_is,
+                )
+            )  # fmt: skip
     return found
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.disclosure import load_policy
+from data_contracts.lateness import list_expected
+from data_contracts.loader import load_profiles
 from data_contracts.publications import list_editions
 from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import COUNTED
@@ -51,6 +53,11 @@ def _hash_files(folder: Path, patterns: tuple[str, ...]) -> str:
 
 def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     """What a publication is computed from, in canonical order; hashed by `make_publication_id`."""
+    counted = [outcome for outcome in outcomes if outcome["state"] in COUNTED]
+    calendars = list_expected(
+        load_profiles(settings.sources_dir),
+        ((row["food_bank_id"], row["record"], row["stream"]) for row in counted),
+    )
     deliveries = [
         {
             name: outcome[name]
@@ -74,13 +81,16 @@ def describe_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> dict[
             )
         }
         | {"broken_rules": outcome.get("broken_rules", {})}
-        for outcome in outcomes
-        if outcome["state"] in COUNTED
+        for outcome in counted
     ]
     inputs = {
         "as_of": settings.today().isoformat(),
         "code": hash_project(),
         "deliveries": sorted(deliveries, key=lambda entry: (entry["delivery_id"], entry["record"])),
+        # By which day records are late; contracts are part of the code.
+        "calendars": {
+            "/".join(key): expected.model_dump(mode="json") for key, expected in calendars.items()
+        },
         # An erasure blanks where a household lived: figures of communes change with it.
         "erasures": sorted(path.stem for path in settings.certificates.glob("erasure-*.json")),
     }

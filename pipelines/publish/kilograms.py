@@ -19,6 +19,7 @@ import polars as pl
 
 from data_contracts.disclosure import PeoplePolicy
 from data_contracts.periods import add_months, next_month
+from data_contracts.reasons import Reason
 from pipelines.publish.people import (
     KILOGRAMS_PER_TONNE,
     WHOLE,
@@ -403,8 +404,8 @@ PART_INDICATORS = (
 )  # fmt: skip
 
 
-def find_parts(read: ReadMart, cells: Cells, policy: PeoplePolicy) -> Iterator[str]:
-    """A sentence for each part of what is distributed that is shown exactly with hidden parcels.
+def find_parts(read: ReadMart, cells: Cells, policy: PeoplePolicy) -> Iterator[Reason]:
+    """A reason for each part of what is distributed that is shown exactly with hidden parcels.
 
     Nobody publishes what partners got of it, but partners know: taken from the whole, it leaves
     that part of the parcels.
@@ -453,5 +454,8 @@ def is_coarse(value: Decimal) -> bool:
     return not value or not value % Decimal(1).scaleb(value.adjusted() - 1)
 
 
-def _tell(key: Key, mart: str, column: str) -> str:
-    return f"{key.describe()} is hidden but {mart} shows {column}, which holds it, exactly"
+def _tell(key: Key, mart: str, column: str) -> Reason:
+    return Reason(
+        f"{key.describe()} is hidden but {mart} shows {column}, which holds it, exactly",
+        "people.part", mart=mart, column=column, **key.tell(),
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from data_contracts.disclosure import PeoplePolicy
+from data_contracts.reasons import ReasonValue
 
 ReadMart = Callable[[str], pl.DataFrame | None]
 KILOGRAMS_PER_TONNE = 1000
@@ -107,9 +108,16 @@ class Key(NamedTuple):
     def of(self, measure: str) -> Key:
         return self._replace(measure=measure)
 
+    @property
+    def place(self) -> str:
+        return self.scope_id if self.area == WHOLE else f"{self.scope_id} ({self.area})"
+
     def describe(self) -> str:
-        place = self.scope_id if self.area == WHOLE else f"{self.scope_id} ({self.area})"
-        return f"{self.measure} of {place}, {self.period_kind} from {self.period_start}"
+        return f"{self.measure} of {self.place}, {self.period_kind} from {self.period_start}"
+
+    def tell(self) -> dict[str, ReasonValue]:
+        """What a reason tells of it: measure, place and first day."""
+        return {"measure": self.measure, "place": self.place, "date": self.period_start}
 
 
 Cells = dict[Key, Decimal | None]

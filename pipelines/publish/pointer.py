@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from data_contracts.publications import PublicationError, read_hold, read_pointer
+from data_contracts.reasons import Reason, list_codes
 from pipelines.publish.audit import read_audit
 from pipelines.publish.draft import AUDIENCE, DraftedMart, draft_folder, list_audiences
 from pipelines.publish.log import append_log, read_log
@@ -153,7 +154,12 @@ def _require_same(settings: Settings, publication_id: str, at: datetime) -> None
     names = drafted.keys() | standing.keys()
     other = sorted(str(name) for name in names if drafted.get(name) != standing.get(name))
     if other:
-        reason = f"{', '.join(other)}: the same inputs gave other bytes when they were published"
+        files = ", ".join(other)
+        reason = Reason(
+            f"{files}: the same inputs gave other bytes when they were published",
+            "other_bytes",
+            files=files,
+        )
         refuse_draft(settings, publication_id, at, [reason])
         raise AuditError(reason)
 
@@ -162,10 +168,12 @@ def refuse_draft(
     settings: Settings, publication_id: str, at: datetime, reasons: Iterable[str]
 ) -> None:
     """Leave the last publication in place and say why this one was refused."""
+    told = list(reasons)
     refusal = {
         "publication_id": publication_id,
         "refused_at": at.isoformat(),
-        "reasons": list(reasons),
+        "reasons": told,
+        "codes": list_codes(told),
     }
     settings.published.mkdir(parents=True, exist_ok=True)
     with hold_pointer_lock(settings):

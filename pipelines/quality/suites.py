@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,11 +19,15 @@ from typing import Any
 import polars as pl
 
 from data_contracts.loader import Contract
+from data_contracts.reasons import Reason, ReasonValue
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation: its class in Great Expectations, its arguments, and a sentence."""
+    """One expectation: its class in Great Expectations, its arguments, and a sentence.
+
+    `name`: what it is called where something depends on it, or is told of it.
+    """
 
     kind: str
     arguments: dict[str, Any] = field(hash=False)
@@ -43,7 +48,7 @@ class Finding:
 class SuiteResult:
     """What a suite found.
 
-    `failures`: a sentence for each expectation that was not met; `errors`: for each that could not
+    `failures`: a reason for each expectation that was not met; `errors`: for each that could not
     be checked, which is a fault of ours and says nothing of the data; `findings`: the rows.
     """
 
@@ -66,6 +71,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
             "ExpectTableColumnsToMatchOrderedList",
             {"column_list": names},
             "The columns are those of the contract, in its order",
+            "columns",
         ),
         Expectation(
             "ExpectCompoundColumnsToBeUnique"
@@ -75,6 +81,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
             if len(contract.keys) > 1
             else {"column": contract.keys[0]},
             f"Rows are unique by {', '.join(contract.keys)}",
+            "unique",
         ),
     ]
     if contract.minimum_rows:
@@ -83,6 +90,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
                 "ExpectTableRowCountToBeBetween",
                 {"min_value": contract.minimum_rows},
                 f"There are at least {contract.minimum_rows} rows",
+                "rows",
             )
         )
     for column in contract.columns:
@@ -92,6 +100,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
                     "ExpectColumnValuesToNotBeNull",
                     {"column": column.name},
                     f"{column.name} has a value on every row",
+                    "missing",
                 )
             )
         if column.codes:
@@ -100,6 +109,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
                     "ExpectColumnValuesToBeInSet",
                     {"column": column.name, "value_set": list(column.codes)},
                     f"{column.name} is one of {', '.join(column.codes)}",
+                    "codes",
                 )
             )
         if column.minimum is not None or column.maximum is not None:
@@ -112,6 +122,7 @@ def compile_mart_suite(contract: Contract) -> list[Expectation]:
                         "max_value": column.maximum,
                     },
                     f"{column.name} lies between {column.minimum} and {column.maximum}",
+                    "limits",
                 )
             )
     return suite
@@ -141,7 +152,7 @@ def run_suite(name: str, expectations: list[Expectation], batch: pl.DataFrame) -
         if raised is not None:
             errors.append(f"{name}: {wanted.sentence}; it could not be checked: {raised}")
         elif not found.success:
-            failures.append(f"{name}: {wanted.sentence}; {_describe(found)}")
+            failures.append(_give_reason(name, wanted, found.result))
             places = found.result.get("unexpected_index_list") or []
             values = found.result.get("unexpected_list") or []
             findings += [
@@ -230,9 +241,17 @@ def _find_exception(found: Any) -> str | None:
     return None
 
 
-def _describe(found: Any) -> str:
-    result = found.result
+def _give_reason(suite: str, wanted: Expectation, result: Mapping[str, Any]) -> Reason:
+    """What was asked for, and how many rows are not so or what was found instead."""
     if "unexpected_count" in result:
+        count = result["unexpected_count"]
         examples = ", ".join(str(value) for value in result["partial_unexpected_list"][:3])
-        return f"{result['unexpected_count']} rows are not so, such as {examples}"
-    return f"found {result.get('observed_value')}"
+        found: dict[str, ReasonValue] = {"count": count, "examples": examples}
+        text = f"{count} rows are not so, such as {examples}"
+    else:
+        least = wanted.arguments.get("min_value", 0)
+        found = {"found": str(result.get("observed_value")), "least": least}
+        text = f"found {result.get('observed_value')}"
+    columns = wanted.arguments.get("column_list") or [wanted.arguments.get("column", "")]
+    sentence = f"{suite}: {wanted.sentence}; {text}"
+    return Reason(sentence, f"mart.{wanted.name}", mart=suite, column=", ".join(columns), **found)

@@ -5,7 +5,7 @@ is an identifier with a state that moves one way, each step one transaction.
 """
 
 from data_contracts.files import sync_folder, write_atomically
-from pipelines.store.alert_log import AlertLog, AlertLogError, put_aside, read_alert_log
+from pipelines.store.alert_log import AlertLog, AlertLogError, read_alert_log, read_alerts_of_day
 from pipelines.store.deliveries import (
     COUNTED,
     Delivery,
@@ -70,9 +70,9 @@ __all__ = [
     "make_key_file",
     "make_stranger",
     "open_store",
-    "put_aside",
     "reach",
     "read_alert_log",
+    "read_alerts_of_day",
     "read_epoch",
     "remove_parts",
     "require_epoch",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +20,17 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from data_contracts.loader import FormerMethod, Indicator, load_records, load_register
+from data_contracts.lateness import find_due, list_expected
+from data_contracts.loader import (
+    Expected,
+    FormerMethod,
+    Indicator,
+    SourceProfile,
+    load_profiles,
+    load_records,
+    load_register,
+)
+from data_contracts.reasons import Reason
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 from pipelines.store import COUNTED, sync_folder, write_atomically, write_json
 
@@ -43,6 +53,12 @@ class NodeResult:
     @property
     def has_failed(self) -> bool:
         return self.status in ("fail", "error")
+
+    @property
+    def reason(self) -> Reason:
+        """Why nothing is published where it failed."""
+        code = "test" if self.resource_type == "test" else "model"
+        return Reason(f"{self.name}: {self.message}", code, name=self.name)
 
 
 def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
@@ -74,7 +90,7 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
     with write_atomically(settings.inputs / "deliveries.parquet") as temporary:
         deliveries.write_parquet(temporary)
     with write_atomically(settings.inputs / "delivered_files.parquet") as temporary:
-        make_file_table(counted).write_parquet(temporary)
+        make_file_table(counted, load_profiles(settings.sources_dir)).write_parquet(temporary)
     with write_atomically(settings.inputs / "register.parquet") as temporary:
         make_register_table().write_parquet(temporary)
     with write_atomically(settings.inputs / "method_versions.parquet") as temporary:
@@ -83,12 +99,18 @@ def write_inputs(settings: Settings, outcomes: list[dict[str, Any]]) -> None:
         pl.DataFrame({"as_of": [settings.today()]}).write_parquet(temporary)
 
 
-def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows of every delivered file and record, and of which days they speak.
+def make_file_table(
+    outcomes: list[dict[str, Any]], profiles: Mapping[str, SourceProfile]
+) -> pl.DataFrame:
+    """Rows of every delivered file and record, of which days they speak, and how many days after
+    the last of them the next file is due.
 
     Nothing here says when a file came: the same files give the same table. `broken_rules`:
     `<column>.<rule>=<rows>`, joined by `|`.
     """
+    calendars = list_expected(
+        profiles, ((row["food_bank_id"], row["record"], row["stream"]) for row in outcomes)
+    )
     rows = [
         {
             **{
@@ -106,8 +128,7 @@ def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
             "broken_rules": "|".join(
                 f"{rule}={count}" for rule, count in sorted(outcome["broken_rules"].items())
             ),
-            "late_after_days": load_records()[outcome["record"]].late_after_days,
-            **_read_days(outcome),
+            **_read_days(outcome, calendars.get((outcome["food_bank_id"], outcome["record"]))),
         }
         for outcome in outcomes
     ]
@@ -129,13 +150,17 @@ def make_file_table(outcomes: list[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
-def _read_days(outcome: dict[str, Any]) -> dict[str, date | None]:
-    """First and last day of the accepted rows; None for records without days."""
+def _read_days(outcome: dict[str, Any], expected: Expected | None) -> dict[str, Any]:
+    """First and last day of the accepted rows, and from that one the days until the next file is
+    due; None for records without days."""
     profile = json.loads(outcome["profile"])
-    return {
-        name: date.fromisoformat(profile[name]) if profile.get(name) else None
+    first, last = (
+        date.fromisoformat(profile[name]) if profile.get(name) else None
         for name in ("first_date", "last_date")
-    }
+    )
+    due = find_due(expected, outcome["record"], last) if last else None
+    late_after = (due - last).days if due and last else None
+    return {"late_after_days": late_after, "first_date": first, "last_date": last}
 
 
 def make_register_table() -> pl.DataFrame:

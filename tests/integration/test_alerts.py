@@ -36,12 +36,15 @@ from dashboards.published import (
     read_page,
 )
 from data_contracts.loader import ContractError, load_marts
+from data_contracts.reasons import Reason
 from pipelines import runs
 from pipelines.alerts.digest import choose_facts, send_alerts, write_message
 from pipelines.alerts.facts import Fact, list_facts
 from pipelines.alerts.rules import KINDS, AlertRules, load_rules
 from pipelines.health import examine
+from pipelines.publish.pointer import refuse_draft
 from pipelines.settings import Settings, SettingsError, now
+from pipelines.store import AlertLog, read_alerts_of_day
 from tests.conftest import TEST_KEY, BuildOnce, DataFolder
 from tests.fixtures.certificate import Certificate, write_certificate
 from tests.integration.conftest import FILES, REMOVALS
@@ -170,6 +173,31 @@ def test_values_are_text_in_the_language_of_the_person() -> None:
     assert html is not None and "<script" not in html.get_content()
 
 
+def test_why_a_publication_is_refused_is_told_in_the_language_of_the_person(
+    tmp_path: Path, mailbox: tuple[Mailbox, int]
+) -> None:
+    """A reason that has no code, as those of earlier versions, is told as it was written."""
+    box, port = mailbox
+    settings = Settings(data_dir=tmp_path, _env_file=None)
+    rules = make_rules(port, {"language": "fr"})
+
+    def read_next(at: datetime) -> str:
+        send_alerts(settings, rules, at)
+        return read_plain(box.received[-1])
+
+    reason = Reason("and 2 more", "more", count=2)
+    refuse_draft(settings, "a" * 32, AT, [reason])
+    written = settings.published / "STATUS.json"
+    assert json.loads(written.read_text())["refusal"]["reasons"] == ["and 2 more"]
+    assert "reste en place : et d'autres (2)" in read_next(AT)
+    refusal = json.loads(written.read_text())["refusal"]
+    written.write_text(json.dumps({"refusal": {k: refusal[k] for k in refusal if k != "codes"}}))
+    assert "reste en place : and 2 more" in read_next(AT + timedelta(1))
+    written.write_text("{")
+    said = read_next(AT + timedelta(2))
+    assert f"Publication endommagée : {written} ne se lit plus ; à restaurer" in said
+
+
 # the ten kinds, on published records
 
 
@@ -238,6 +266,7 @@ def troubled(build_once: BuildOnce) -> DataFolder:
 
 PEOPLE: tuple[dict[str, Any], ...] = (
     {"email": "data@example.org", "tasks": ["data", "platform"]},
+    {"email": "donnees@example.org", "tasks": ["data"], "language": "fr"},
     {"email": "direction@example.org", "food_bank_id": "petite", "tasks": ["director"],
      "language": "fr"},
     {"email": "entrepot@example.org", "food_bank_id": "petite", "language": "fr",
@@ -252,6 +281,11 @@ TOLD = {
         "petite · Nothing received since 4 June 2024: receipts · Ask for the file": "late",
         "petite · Nothing received since 4 June 2024: deliveries to partners": "late",
         "No backup was ever made · operations": "backup",
+    },
+    "donnees@example.org": {
+        "Publication refusée, la précédente reste en place : mart_fresh_monthly a trop peu de"
+        " lignes : ": "publication",
+        "petite · Rien reçu depuis le 4 juin 2024 : réceptions": "late",
     },
     "direction@example.org": {
         "mai 2024 reste à clore et à approuver": "closing",
@@ -445,43 +479,91 @@ def test_without_encryption_nothing_is_said_to_a_server_that_should_have_it(
     assert (box.received, doorman.tried) == ([], [])
 
 
-# what was sent is remembered, or nothing is sent
+# what was sent is remembered, twice
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [b"", b"{", b"\xff\xfe", b"[]", b'{"day": "then"}',
-     b'{"day": "2024-06-26", "sent": {"a@example.org": 7}, "failures": {}}'],
+DAMAGES = (
+    b"", b"{", b"\xff\xfe", b"[]", b'{"day": "then"}',
+    b'{"day": "2024-06-26", "sent": {"a@example.org": 7}, "failures": {}}',
 )  # fmt: skip
-def test_a_damaged_file_is_put_aside_and_floods_nobody(
-    tmp_path: Path, mailbox: tuple[Mailbox, int], damage: bytes
+
+
+def damage_it(file: Path, damage: bytes, day: datetime = AT) -> None:
+    file.write_bytes(damage)
+    os.utime(file, (day.timestamp(), day.timestamp()))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["alerts.json", "alerts.copy.json"])
+def test_a_damaged_file_is_put_aside_and_the_other_one_read(
+    tmp_path: Path, mailbox: tuple[Mailbox, int], damage: bytes, name: str
 ) -> None:
+    """What was sent today is not sent again; a new alert is, and no more than seven in all."""
     box, port = mailbox
     settings, rules = Settings(data_dir=tmp_path, _env_file=None), make_rules(port)
-    file = settings.alerts_file
-
-    def damage_it(day: datetime) -> None:
-        file.write_bytes(damage)
-        os.utime(file, (day.timestamp(), day.timestamp()))
-
+    file = settings.alerts_file.with_name(name)
     assert send_alerts(settings, rules, AT) == {"a@example.org": "1 sent"}
-    damage_it(AT)
-    assert send_alerts(settings, rules, AT, dry_run=True)["a@example.org"].startswith("not sent")
+    damage_it(file, damage)
+    said = send_alerts(settings, rules, AT, dry_run=True)
+    assert said["a@example.org"] == "nothing new"
     assert file.read_bytes() == damage
-    # how many were sent today is not known: none before tomorrow, however often one tries
-    for _ in range(3):
-        assert send_alerts(settings, rules, AT)["a@example.org"].startswith("not sent")
-    (aside,) = file.parent.glob("alerts.json.damaged-*")
+
+    (settings.published / "STATUS.json").parent.mkdir()
+    (settings.published / "STATUS.json").write_text("{")
+    said = send_alerts(settings, rules, AT)
+    assert said["a@example.org"] == "1 sent"
+    assert said["alerts.json"] == (
+        f"damaged, kept as {name}.damaged-20240626T060000;"
+        " what was sent today is known from the other copy"
+    )
+    (aside,) = file.parent.glob("*.damaged-*")
     assert aside.read_bytes() == damage
-    assert len(box.received) == 1
-    assert send_alerts(settings, rules, AT + timedelta(1)) == {"a@example.org": "1 sent"}
-    # of a day before: nothing can have been sent today
-    damage_it(AT + timedelta(1))
-    assert send_alerts(settings, rules, AT + timedelta(2)) == {"a@example.org": "1 sent"}
+    assert send_alerts(settings, rules, AT)["a@example.org"] == "nothing new"
+    assert len(box.received) == 2
+    # it is said all day, and no longer
+    assert "damaged" in send_alerts(settings, rules, AT)["alerts.json"]
+    assert set(send_alerts(settings, rules, AT + timedelta(1))) == {"a@example.org"}
+
+
+def test_seven_a_day_hold_over_a_damaged_file(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, _env_file=None)
+    sent = [f"fact{n}" for n in range(7)]
+    AlertLog(day=AT.date(), sent={"a@example.org": sent}).write(settings.alerts_file)
+    damage_it(settings.alerts_file, b"{")
+    assert read_alerts_of_day(settings.alerts_file, AT).sent["a@example.org"] == sent
+    # a second damage on the same day: the copy was written again
+    damage_it(settings.alerts_file, b"")
+    assert read_alerts_of_day(settings.alerts_file, AT).sent["a@example.org"] == sent
+
+
+def test_mails_go_out_where_nobody_knows_what_was_sent(
+    tmp_path: Path, mailbox: tuple[Mailbox, int]
+) -> None:
+    """Both files damaged: the same day up to seven more, once; of a day before nothing is lost."""
+    box, port = mailbox
+    settings, rules = Settings(data_dir=tmp_path, _env_file=None), make_rules(port)
+    files = [settings.alerts_file.with_name(n) for n in ("alerts.json", "alerts.copy.json")]
+    assert send_alerts(settings, rules, AT) == {"a@example.org": "1 sent"}
+    for file in files:
+        damage_it(file, b"{")
+    said = send_alerts(settings, rules, AT)
+    assert said["a@example.org"] == "1 sent"
+    assert said["alerts.json"].endswith(
+        "what was sent today is not known: each person may get up to seven more"
+    )
+    assert len(list(files[0].parent.glob("*.damaged-*"))) == 2
+    assert send_alerts(settings, rules, AT)["a@example.org"] == "nothing new"
+    for file in files:
+        damage_it(file, b"{")
+    said = send_alerts(settings, rules, AT + timedelta(1))
+    assert said["a@example.org"] == "1 sent"
+    assert said["alerts.json"].endswith("nothing was sent today before")
     assert len(box.received) == 3
 
 
-def test_the_doctor_names_a_damaged_file(folder: DataFolder) -> None:
+def test_the_doctor_names_a_damaged_file(
+    folder: DataFolder, mailbox: tuple[Mailbox, int], tmp_path: Path
+) -> None:
     settings = Settings(data_dir=folder.path, _env_file=None)
     settings.alerts_file.parent.mkdir(parents=True)
     settings.alerts_file.write_text("{")
@@ -490,11 +572,16 @@ def test_the_doctor_names_a_damaged_file(folder: DataFolder) -> None:
     assert answer.status == 1
     assert "WRONG alerts" in said and "alerts.json was damaged" in said
 
-    # put aside, with nothing sent before tomorrow: it goes on saying so
-    send_alerts(settings, make_rules(1))
+    # put aside by the command, which says so and succeeds: it goes on being said that day
+    file = tmp_path / "alerts.yaml"
+    file.write_text(json.dumps(make_rules(mailbox[1]).model_dump(mode="json")), "utf-8")
+    answer = folder.collecto("alerts", COLLECTO_ALERTS=str(file))
+    assert answer.status == 0, answer.err
+    assert "alerts.json: damaged, kept as alerts.json.damaged-" in answer.out
+    assert "a@example.org: 1 sent" in answer.out
     told = settings.model_copy(update={"alerts": EXAMPLE})
     (entry,) = [entry for entry in examine(told) if entry["check"] == "alerts"]
-    assert not entry["ok"] and "on again tomorrow" in entry["detail"]
+    assert not entry["ok"] and "kept as alerts.json.damaged-" in entry["detail"]
 
 
 def test_nothing_is_sent_that_cannot_be_remembered(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from data_contracts.loader import Expected
-from pipelines.health import describe_status, examine, next_due, verify
+from pipelines.health import describe_status, examine, verify
 from tests.fixtures.intake import RECEIPTS_HEADER, Intake, make_profile, receipt
+from tests.fixtures.told import tell
 
 
 @pytest.fixture
@@ -45,6 +44,10 @@ def test_a_delivery_that_does_not_add_up_is_named(intake: Intake) -> None:
         "petite/receipts/a.csv (receipts): grams 3000 is not 4999 + -2000 + 0",
     ]
     assert "rows 3 is not" in wrong(intake)["balance"]
+    assert tell(said[0]) == (
+        "les lignes ou les kilogrammes d'un envoi ne s'additionnent pas :"
+        " petite/receipts/a.csv, réceptions"
+    )
 
 
 def test_the_doctor_says_what_to_do_next(intake: Intake) -> None:
@@ -59,25 +62,6 @@ def test_the_doctor_says_what_to_do_next(intake: Intake) -> None:
     intake.take()
     assert "1 deliveries; tell their senders" in wrong(intake)["set_aside"]
     assert "key" not in wrong(intake) and "disk" not in wrong(intake)
-
-
-@pytest.mark.parametrize(
-    ("expected", "last", "due"),
-    [
-        ({"every": "day"}, "2024-06-04", "2024-06-06"),
-        # Friday's file is followed by Monday's, which may take a day.
-        ({"every": "day", "weekdays": [1, 2, 3, 4, 5]}, "2024-06-07", "2024-06-11"),
-        ({"every": "day", "closed": ["2024-06-05"], "days": 0}, "2024-06-04", "2024-06-06"),
-        ({"every": "week"}, "2024-06-05", "2024-06-17"),
-        ({"every": "month", "days": 10}, "2024-05-14", "2024-07-10"),
-        ({"every": "month", "days": 0}, "2024-12-31", "2025-01-31"),
-    ],
-)
-def test_an_expected_calendar_says_by_when_the_next_file_comes(
-    expected: dict[str, object], last: str, due: str
-) -> None:
-    calendar = Expected.model_validate(expected)
-    assert next_due(calendar, date.fromisoformat(last)) == date.fromisoformat(due)
 
 
 def test_the_calendar_of_a_profile_goes_before_the_contract(tmp_path: Path) -> None:

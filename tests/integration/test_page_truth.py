@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import polars as pl
 import pytest
 import yaml
 
@@ -168,6 +169,42 @@ def test_a_publication_made_before_a_mart_existed_shows_all_other_parts(
     inside = reader in ("data_team", "food_bank")
     assert lacking >= {"equilibre-nutritionnel", *(("temps-par-etape",) if inside else ())}
     assert cards >= {"partners_on_platform", *(("offer_taken_share",) if inside else ())}
+
+
+# What nothing is found of in the demonstration, or what the sheet that is asked for is about.
+SHOWS_NOTHING = {
+    ("decisions", "mart_partners_monthly"), ("decisions", "mart_supplied_records"),
+    ("historique", "mart_history_monthly"),
+    ("rappel-par-lieu", "mart_traced_food"), ("rappel-lignes", "mart_traced_food"),
+    ("releve-partenaire", "mart_partners_monthly"), ("fiche-donateur", "mart_suppliers_monthly"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PAGES)
+def test_a_figure_is_empty_without_the_marts_that_its_page_names_for_it(
+    published: DataFolder, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """Each mart of a figure is one whose rows it shows, and none without which it is empty, but
+    those of names, is left out."""
+    opened, filters = open_for("data_team")
+    entry, words = PAGES[code], read_words("fr")
+    whole = {f.figure_id: f for f in entry.build(opened.publication, filters, words).figures}
+    scan = Publication.scan
+    for mart in opened.publication.marts():
+        if mart in ("mart_food_banks", "mart_register", "mart_places"):
+            continue
+
+        def empty(self: Publication, name: str, gone: str = mart) -> Any:
+            return scan(self, name).filter(pl.lit(name != gone))
+
+        monkeypatch.setattr(Publication, "scan", empty)
+        without = {f.figure_id: f for f in entry.build(opened.publication, filters, words).figures}
+        for name in whole.keys() & without.keys():
+            is_named = mart in entry.figures[name]
+            if without[name].state == "empty" != whole[name].state:
+                assert is_named, (name, mart)
+            if is_named and (name, mart) not in SHOWS_NOTHING:
+                assert without[name] != whole[name], (name, mart)
 
 
 def check_workbook(export: Export, places: list[int]) -> None:

@@ -14,7 +14,7 @@ import pytest
 import typer.main
 import yaml
 
-from pipelines.cli import app
+from pipelines import cli
 from pipelines.settings import PROJECT_DIR, Settings
 
 GUIDE = PROJECT_DIR / "docs" / "deployment.md"
@@ -35,7 +35,7 @@ def read_unit(path: Path) -> Unit:
 
 
 def list_commands() -> set[str]:
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(cli.app)
     return set(group.commands)
 
 
@@ -91,19 +91,30 @@ def test_every_folder_that_a_unit_writes_is_made_by_the_guide(path: Path) -> Non
     assert folders and folders <= list_made_folders()
 
 
+def read_compose() -> dict[str, Any]:
+    compose: dict[str, Any] = yaml.safe_load(
+        (PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8")
+    )
+    return compose
+
+
+def read_services() -> dict[str, Any]:
+    services: dict[str, Any] = read_compose()["services"]
+    return services
+
+
 def test_the_dashboards_are_given_no_key_of_the_pipeline() -> None:
     unit = read_unit(PROJECT_DIR / "deploy" / "systemd" / "collecto-dashboards.service")
     assert unit["Service"]["EnvironmentFile"] == "/etc/collecto/dashboards.env"
-    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
-    given = set(compose["services"]["dashboards"]["environment"])
+    services = read_services()
+    given = set(services["dashboards"]["environment"])
     assert not given & {"COLLECTO_PSEUDONYM_KEY", "COLLECTO_DAGSTER_POSTGRES_URL"}
     assert "PGPASSWORD" not in given
-    assert "COLLECTO_PSEUDONYM_KEY" in compose["services"]["dagster-daemon"]["environment"]
+    assert "COLLECTO_PSEUDONYM_KEY" in services["dagster-daemon"]["environment"]
 
 
 def test_the_dashboards_see_what_is_published_and_write_two_folders() -> None:
-    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
-    mounts = compose["services"]["dashboards"]["volumes"]
+    mounts = read_services()["dashboards"]["volumes"]
     folder, data = "${DATA_FOLDER:-/var/lib/collecto}", "/var/lib/collecto"
     settings = Settings(data_dir=Path(data), _env_file=None)
     assert mounts[:3] == [
@@ -111,29 +122,67 @@ def test_the_dashboards_see_what_is_published_and_write_two_folders() -> None:
         f"{folder}/access_log:{settings.access_log}",
         f"{folder}/inbox:{settings.inbox}",
     ]
-    assert mounts[3].endswith(":/etc/collecto/access.yaml:ro") and len(mounts) == 4
+    assert all(re.search(r":/etc/collecto/[a-z.]+:ro$", mount) for mount in mounts[3:])
     steps = GUIDE.read_text(encoding="utf-8").split("## With containers")[1].split("\n## ")[0]
     for name in ("published", "access_log", "inbox"):
         assert re.search(rf"install -d -o 10001 .*{data}/{name}\b", steps), name
 
 
-def test_settings_of_the_login_and_of_alerts_reach_the_containers() -> None:
-    """Each setting of the example file is given to the containers that read it."""
-    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
-    services = compose["services"]
-    pages, daemon = (services[n]["environment"] for n in ("dashboards", "dagster-daemon"))
-    fields = {f"COLLECTO_{name.upper()}" for name in Settings.model_fields}
-    login = {name for name in fields if "_OIDC_" in name} | {
-        "COLLECTO_AUTH_MODE", "COLLECTO_PUBLIC_URL", "COLLECTO_COOKIE_SECRET",
-        "COLLECTO_ACCESS_FILE", "COLLECTO_IDLE_MINUTES",
-    }  # fmt: skip
-    assert login <= set(pages)
-    assert daemon["COLLECTO_ALERTS"] == "${COLLECTO_ALERTS:+/etc/collecto/alerts.yaml}"
-    assert (
-        "${COLLECTO_ALERTS:-/dev/null}:/etc/collecto/alerts.yaml:ro"
-        in (services["dagster-daemon"]["volumes"])
-    )
-    assert {"COLLECTO_SMTP_PASSWORD", "COLLECTO_PSEUDONYM_FORMER_KEYS"} <= set(daemon)
+# What no container is given.
+NOT_GIVEN = {
+    "COLLECTO_DATA_DIR": "the image sets it",
+    "COLLECTO_LOCAL_ROLE": "nobody reads without login",
+    "COLLECTO_TARGET": "has one value",
+    "COLLECTO_AS_OF": "the day of a service is the clock's",
+}
+
+
+def list_settings_of_pages(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Settings that `collecto serve` hands to the dashboards, where everything is set."""
+    given: dict[str, str] = {}
+    everything = Settings(
+        auth_mode="oidc", public_url="p", oidc_issuer="i", oidc_metadata_url="m",
+        oidc_client_id="c", oidc_client_secret="s", oidc_claim="g", cookie_secret="k",
+        access_file="a", idle_minutes=30, commune_contours="c", pseudonym_key="k",
+        dagster_postgres_url="d", smtp_password="p", _env_file=None,
+    )  # fmt: skip
+    monkeypatch.setattr(cli, "load_settings", lambda: everything)
+    monkeypatch.setattr(cli, "_replace_process", lambda command, values: given.update(values))
+    cli.serve()
+    return set(given) & {f"COLLECTO_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_every_setting_reaches_the_containers_that_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The dashboards are given what `collecto serve` hands on, the pipeline everything else."""
+    services = read_services()
+    pages = list_settings_of_pages(monkeypatch) - set(NOT_GIVEN)
+    assert pages <= set(services["dashboards"]["environment"])
+    every = {f"COLLECTO_{name.upper()}" for name in Settings.model_fields}
+    assert set(NOT_GIVEN) <= every
+    for name in ("first-refresh", "dagster-daemon", "dagster-web"):
+        assert every - pages - set(NOT_GIVEN) <= set(services[name]["environment"]), name
+    image = (PROJECT_DIR / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    assert "COLLECTO_DATA_DIR=" in image
+
+
+def test_files_that_settings_name_are_mounted_where_the_container_is_told() -> None:
+    """Each read-only, and as nothing where it is not set."""
+    found = set()
+    for name, service in read_services().items():
+        for setting, value in service.get("environment", {}).items():
+            if told := re.fullmatch(rf"(?:\$\{{{setting}:\+)?(/[^}}]+)\}}?", value):
+                mount = next(m for m in service["volumes"] if f":{told[1]}:" in m)
+                assert re.match(rf"\$\{{{setting}:(-/dev/null|\?[^}}]+)\}}:", mount), mount
+                assert mount.endswith(":ro"), (name, mount)
+                found.add(setting)
+    paths = {
+        f"COLLECTO_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if "Path" in str(field.annotation)
+    }
+    assert found == paths - set(NOT_GIVEN)
 
 
 def test_no_password_stands_in_an_address() -> None:
@@ -176,7 +225,7 @@ def test_a_new_machine_installs_what_the_lock_names(tmp_path: Path) -> None:
 
 
 def test_services_listen_on_loopback_and_wait_for_what_they_need() -> None:
-    compose = yaml.safe_load((PROJECT_DIR / "compose.yaml").read_text(encoding="utf-8"))
+    compose = read_compose()
     services = compose["services"]
     for name, service in services.items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name

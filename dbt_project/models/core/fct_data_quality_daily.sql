@@ -61,13 +61,20 @@ with
 
     spoken as (
         select
-            *,
-            max(quality_date) over (
-                partition by food_bank_id, record
-                order by quality_date
-                rows between unbounded preceding and 1 preceding
-            ) as spoken_until
+            food_bank_id,
+            record,
+            quality_date,
+            has_days,
+            first_date,
+            deliveries,
+            rows_delivered,
+            rows_accepted,
+            rows_quarantined,
+            rows_replayed,
+            lag(quality_date) over before as spoken_until,
+            lag(late_after_days) over before as late_after_days
         from days
+        window before as (partition by food_bank_id, record order by quality_date)
     ),
 
     -- days of which no file speaks: from the last day of earlier files to the first of these

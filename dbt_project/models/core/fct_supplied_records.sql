@@ -37,6 +37,8 @@
 with
     food_banks as (select food_bank_id from {{ ref("dim_food_banks") }}),
 
+    due as (select * from {{ ref("fct_due_records") }}),
+
     counted as (
         {% for record in reference_records %}
             select
@@ -78,8 +80,11 @@ select
     coalesce(counted.count_rows, 0) > 0 as is_supplied,
     cast(coalesce(counted.count_rows, 0) as bigint) as count_rows,
     counted.first_date,
-    counted.last_date
+    counted.last_date,
+    due.due_on,
+    coalesce(due.is_late, false) as is_late
 from food_banks
 cross join records
 left join
     counted on food_banks.food_bank_id = counted.food_bank_id and records.record = counted.record
+left join due on food_banks.food_bank_id = due.food_bank_id and records.record = due.record

@@ -18,6 +18,7 @@ from dashboards.blocks import escape_markdown
 from dashboards.contours import CONTOURS_VARIABLE, read_contours
 from dashboards.figure_models import Column, FigureModel
 from dashboards.figures import draw_figure
+from dashboards.filters import resolve_filters
 from dashboards.language import Words
 from dashboards.page_models.merging import (
     NEAREST,
@@ -29,8 +30,13 @@ from dashboards.page_models.merging import (
     pair_rounds,
     tour_length,
 )
+from dashboards.page_models.page import Decisions, PageModel, mark_lacking
 from dashboards.page_models.pertes import find_limits
 from dashboards.pages import PAGES, page_of_figure
+from dashboards.published import Source, read_choices, read_page_of
+from data_contracts.publications import open_current
+from tests.fixtures.earlier import take_out
+from tests.fixtures.publication import write_publication
 
 DEPOT = (47.3, 5.0)
 ROUND = RecordedRound(
@@ -196,6 +202,46 @@ def test_a_figure_has_one_page() -> None:
     entry = page_of_figure("carte-des-communes")
     assert entry is not None and entry.path == "/territoire"
     assert page_of_figure("nothing") is None
+
+
+@pytest.mark.parametrize("mart", ["mart_step_times", "mart_data_quality_daily", "mart_rounds"])
+def test_only_figures_of_a_mart_that_did_not_exist_say_so(tmp_path: Path, mart: str) -> None:
+    """The small publication has no rows of most marts: their figures are empty, which is a fact."""
+    pages = []
+    for folder, lacking in ((tmp_path / "now", ()), (tmp_path / "before", (mart,))):
+        write_publication(folder)
+        take_out(folder, lacking, ())
+        source = Source.of(open_current(folder))
+        filters = resolve_filters({}, read_choices(source))[0]
+        pages.append({code: read_page_of(source, code, filters) for code in PAGES})
+    told = set()
+    for code, whole in pages[0].items():
+        earlier = pages[1][code]
+        for section, before in zip(earlier.sections, whole.sections, strict=True):
+            if section != before:
+                assert isinstance(section, FigureModel)
+                assert mart in PAGES[code].figures[section.figure_id]
+                assert (section.state, before.state) == ("not_in_publication", "empty")
+                told.add(section.figure_id)
+    expected = {
+        "mart_step_times": {"temps-par-etape"},
+        "mart_data_quality_daily": {"lignes-par-mois"},
+        "mart_rounds": {"tournees", "simulateur"},
+    }
+    assert told == expected[mart]
+
+
+def test_no_decision_is_found_where_what_asks_for_one_did_not_exist(french: Words) -> None:
+    columns = (Column("what", "L"),)
+    figure = FigureModel("decisions", "table", "t", "s", "a", columns, (), state="empty")
+    section = Decisions("decisions", "t", "s", (), "rien", figure)
+    page = PageModel("pilotage", "", (section,))
+    shown = PAGES["pilotage"].figures
+    assert mark_lacking(french, page, {"mart_step_times"}, shown) == page
+    (marked,) = mark_lacking(french, page, {"mart_orders_open"}, shown).sections
+    assert isinstance(marked, Decisions)
+    assert marked.figure.state == "not_in_publication"
+    assert marked.nothing == french("not_in_publication")
 
 
 def test_mark_up_in_data_is_shown_as_text(french: Words) -> None:

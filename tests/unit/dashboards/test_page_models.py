@@ -20,6 +20,8 @@ from dashboards.page_models.essentiel import (
 )
 from dashboards.page_models.mise_a_disposition import build_mise_a_disposition
 from dashboards.page_models.page import PageModel, Sentences
+from dashboards.page_models.territoire import build_territoire
+from dashboards.pages import PAGES
 from dashboards.published import Source, read_choices
 from data_contracts.publications import Publication, open_current
 from pipelines.publish.log import append_log
@@ -39,6 +41,11 @@ def page(publication: Publication, to_date: Filters, french: Words) -> PageModel
 
 def sentences(page: PageModel) -> Sentences:
     return next(section for section in page.sections if isinstance(section, Sentences))
+
+
+def plain(text: str) -> str:
+    """Without the no-break spaces of French."""
+    return text.replace("\u00a0", " ").replace(NARROW, " ")
 
 
 def _card(page: PageModel, code: str) -> Kpi:
@@ -162,6 +169,57 @@ def test_a_missing_indicator_is_not_a_zero(tmp_path: Path, french: Words) -> Non
     card = _card(page, "households_helped")
     assert (card.state, card.value, card.difference) == ("missing", "n.d.", None)
     assert not any("foyers différents" in quote.sentence for quote in sentences(page).quotes)
+
+
+@pytest.mark.parametrize(
+    ("values", "asked", "code", "value", "notes"),
+    [
+        ({2024: "0.092"}, {}, "least_served_share", "n.d.",
+         ("Calculée pour toute la banque alimentaire, pas par territoire : 9,2 %.",)),
+        ({2024: None}, {}, "least_served_share", "n.d.",
+         ("Calculée pour toute la banque alimentaire, pas par territoire.",)),
+        ({2024: "0.092"}, {"territory": "none"}, "least_served_share", "9,2 %", ()),
+        ({2024: None}, {"territory": "none"}, "least_served_share", "n.d.",
+         ("Les enregistrements ne permettent pas de la calculer pour cette période.",)),
+        ({2023: "0.1"}, {"territory": "none"}, "least_served_share", "n.d.",
+         ("Aucune valeur publiée pour cette période.",)),
+        ({}, {"territory": "none"}, "least_served_share", "n.d.",
+         ("Les enregistrements fournis ne donnent pas cette valeur.",)),
+        ({}, {"territory": "none"}, "tonnes_per_1000_inhabitants", "n.d.",
+         ("Calculée pour un territoire : choisissez-en un.",)),
+    ],
+)  # fmt: skip
+def test_a_card_without_a_value_says_why(
+    tmp_path: Path, french: Words, values: dict[int, str | None], asked: dict[str, str],
+    code: str, value: str, notes: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Of how evenly food reaches the communes there is a value of the whole food bank only."""
+    rows = build_indicators()
+    of_shares = [row for row in rows if row["indicator_code"] == "fresh_share_distributed"]
+    rows += [
+        {**row, "indicator_code": "least_served_share", "variant": "",
+         "value": Decimal(share) if (share := values[row["period_start"].year]) else None}
+        for row in of_shares
+        if row["scope_kind"] == "food_bank" and row["period_start"].year in values
+    ]  # fmt: skip
+    write_publication(tmp_path, changes={"mart_indicators": rows})
+    publication = open_current(tmp_path)
+    filters, ignored = resolve_filters(asked, read_choices(Source.of(publication)))
+    card = _card(build_territoire(publication, filters, french), code)
+    assert ignored == ()
+    assert plain(card.value) == value
+    assert tuple(map(plain, card.notes)) == notes
+
+
+@pytest.mark.parametrize("period", ALL_PERIODS)
+def test_no_card_is_without_a_value_and_a_reason(
+    publication: Publication, french: Words, period: str
+) -> None:
+    filters, _ = resolve_filters({"period": period}, read_choices(Source.of(publication)))
+    cards = [kpi for entry in PAGES.values()
+             for kpi in entry.build(publication, filters, french).kpis]  # fmt: skip
+    missing = [kpi for kpi in cards if kpi.state == "missing"]
+    assert missing and all(kpi.notes for kpi in missing)
 
 
 def test_a_suppressed_value_is_an_s(tmp_path: Path, french: Words) -> None:

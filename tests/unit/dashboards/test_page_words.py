@@ -13,6 +13,7 @@ import pytest
 from babel.numbers import format_decimal
 
 from dashboards.language import LANGUAGES, Words, read_words
+from dashboards.language.decisions import write_reason
 from dashboards.language.formats import (
     write_date,
     write_growth,
@@ -21,6 +22,7 @@ from dashboards.language.formats import (
     write_share,
     write_tonnes,
 )
+from data_contracts.reasons import read_reasons
 
 PROJECT = Path(__file__).parents[3]
 # E-mails of alerts are written in the words of the pages.
@@ -66,6 +68,39 @@ def test_every_composed_identifier_has_at_least_one_text() -> None:
         for composed in COMPOSED_IDS.findall(path.read_text(encoding="utf-8")):
             pattern = re.compile(re.sub(r"\\{.*?\\}", ".+", re.escape(composed)) + "$")
             assert any(pattern.match(text_id) for text_id in texts), composed
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [None, "x", [], [None], [{}], [{"code": "more"}], [{"code": 3, "values": []}],
+     [{"code": "outside", "values": {"kg": "many"}}], [{"code": "more", "values": {"count": []}}],
+     [{"code": "no such code", "values": {}}], [{"code": "more", "values": {"other": 1}}]],
+    ids=str,
+)  # fmt: skip
+def test_a_reason_whose_code_cannot_be_read_is_told_by_its_sentence(codes: object) -> None:
+    """As of earlier versions, which wrote sentences only."""
+    refusal: dict[str, object] = {"reasons": ["too few rows"]}
+    if codes is not None:
+        refusal["codes"] = codes
+    (reason,) = read_reasons(refusal)
+    assert reason == "too few rows"
+    assert write_reason(read_words("fr"), reason) == "too few rows"
+
+
+def test_every_reason_of_a_refusal_is_given_somewhere() -> None:
+    """By its code, or its last part where the code is put together."""
+    rooms = ("data_contracts", "pipelines/publish", "pipelines/quality", "pipelines/warehouse")
+    paths = [path for room in rooms for path in (PROJECT / room).rglob("*.py")]
+    sources = "".join(path.read_text("utf-8") for path in [*paths, PROJECT / "pipelines/health.py"])
+    given = set(re.findall(r'"([a-z_.]+)"', sources))
+    texts = [t for t in read_words("fr").texts if t.startswith("refusal.")]
+    codes = {text_id.removeprefix("refusal.") for text_id in texts}
+    assert len(codes) > 20
+    assert {code for code in codes if not {code, code.split(".")[-1]} & given} == set()
+    people = {f"people.{kind}" for kind in ("below_threshold", "unguarded", "not_rounded",
+                                            "too_few_values")}  # fmt: skip
+    asked = set(re.findall(r'Reason\([^)]*?"((?:people|damaged|audience)\.[a-z_]+)"', sources))
+    assert people | asked <= codes and len(asked) > 5
 
 
 @pytest.mark.parametrize("text_id", sorted(read_words("fr").texts))

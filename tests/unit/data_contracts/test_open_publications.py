@@ -18,6 +18,7 @@ from data_contracts.publications import (
     read_pointer,
     read_refusal,
 )
+from tests.fixtures.told import tell
 
 FIRST, SECOND = "a" * 32, "b" * 32
 
@@ -132,8 +133,9 @@ def test_only_known_audiences_are_opened(published: Path, audience: str) -> None
 
 def test_a_damaged_pointer_is_one_clear_error(published: Path) -> None:
     (published / "CURRENT").write_text("{", encoding="utf-8")
-    with pytest.raises(PublicationError, match="CURRENT was damaged"):
+    with pytest.raises(PublicationError, match="CURRENT was damaged") as raised:
         open_current(published)
+    assert tell(raised.value.reason).endswith("CURRENT ne se lit plus ; à restaurer")
 
 
 def test_a_refusal_is_told_until_a_later_publication(published: Path) -> None:

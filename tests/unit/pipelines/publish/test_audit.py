@@ -25,6 +25,7 @@ from pipelines.publish.disclosure import Sources, make_outside
 from pipelines.publish.draft import split_audiences, write_table
 from pipelines.publish.kilograms import read_published
 from tests.fixtures.protected import TERRITORY, make_rich_sources
+from tests.fixtures.told import tell
 
 POLICY = load_policy()
 
@@ -76,7 +77,9 @@ def territory(sources: Sources) -> str:
 
 
 def failures(draft: Path, sources: Sources) -> list[str]:
-    return [text for text in check_audiences(draft, sources, POLICY) if text is not None]
+    found = [text for text in check_audiences(draft, sources, POLICY) if text is not None]
+    assert all(text.split("/")[0].split(":")[0].split()[0] in tell(text) for text in found)
+    return found
 
 
 def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
@@ -173,6 +176,7 @@ def test_kilograms_that_differ_outside_are_found(draft: Path, sources: Sources) 
     texts = [text for text in check_sums(draft, sources) if text]
     assert len(texts) == 1
     assert texts[0].startswith(f"delivered of {row['food_bank_id']} in {row['month']}")
+    assert "les sommes diffèrent au-dehors : delivered de" in tell(texts[0])
 
 
 def test_rows_are_those_that_the_manifest_says() -> None:
@@ -191,6 +195,7 @@ def test_rows_are_those_that_the_manifest_says() -> None:
         "reconciles_with_manifest: sites: 0 rows were accepted, the warehouse read 4",
     )
     assert not bad.as_check().has_passed
+    assert tell(bad.failures[0]) == ("commandes : 17 lignes acceptées, l'entrepôt en a lu 16")
 
 
 @pytest.mark.parametrize(("count", "named"), [(0, 0), (1, 1), (5, 5), (6, 6), (9, 6)])
@@ -202,6 +207,7 @@ def test_the_first_failures_are_named_and_the_others_counted(count: int, named: 
     assert finding.expectations == count + 1
     if count > 5:
         assert finding.failures[5] == f"check: and {count - 5} more"
+        assert tell(finding.failures[5]) == f"et d'autres ({count - 5})"
 
 
 def test_nothing_looked_at_is_one_expectation() -> None:
@@ -233,7 +239,9 @@ def check_leak(
     tables = dict(split_audiences(sources, outside | {mart: leaking}, POLICY))["public"]
     for name, table in tables.items():
         write_table(table, contract_for(name, "public"), folder / "public" / f"{name}.parquet")
-    return [text for text in check_people(folder, sources, POLICY) if text is not None]
+    found = [text for text in check_people(folder, sources, POLICY) if text is not None]
+    assert all(tell(text).startswith("public ") for text in found)
+    return found
 
 
 OF_JURA_THEN = (pl.col("food_bank_id") == "jura") & (pl.col("month") == NOVEMBER)

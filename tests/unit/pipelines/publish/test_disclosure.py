@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.disclosure import contract_for, load_policy
+from data_contracts.reasons import put_under
 from pipelines.publish.disclosure import (
     find_exposed_donors,
     make_outside,
@@ -27,6 +28,7 @@ from tests.fixtures.protected import (
     make_rich_sources,
     make_sources,
 )
+from tests.fixtures.told import tell
 
 POLICY = load_policy()
 COUNTS = PARCELS.counts
@@ -255,3 +257,5 @@ def test_an_unmerged_table_is_found() -> None:
     table = donations.with_columns(flow=pl.lit("received"))
     found = list(find_exposed_donors(table, donations, POLICY.donors))
     assert found == [f"industry, fish of {BANK} in {MONTH} has too few donors"]
+    (told,) = [tell(put_under("public", text, audience="public")) for text in found]
+    assert told.startswith("public verrait un don de trop peu de donateurs : ")

@@ -26,6 +26,7 @@ from pipelines.settings import Settings
 from pipelines.store import hash_file, hold_writer_lock, write_json
 from tests.fixtures.generations import make_settings, name_generation, publish_generation
 from tests.fixtures.publication import contract_schema
+from tests.fixtures.told import tell
 
 AT = datetime(2024, 6, 26, 3, tzinfo=UTC)
 NEW = "b" * 32
@@ -100,6 +101,7 @@ def test_a_closed_year_that_lost_more_than_a_fifth_is_refused(
     assert len(failures) == len(found)
     for failure, beginning in zip(failures, found, strict=True):
         assert beginning in failure and f"publications accept {NEW[:8]}" in failure
+        assert f"collecto publications accept {NEW[:8]}" in tell(failure)
     accept_drift(settings, NEW)
     assert check_drift(settings, NEW).failures == ()
     # what stands in the manifest does not tell what came before

@@ -18,6 +18,7 @@ import pytest
 
 from data_contracts.loader import load_marts
 from data_contracts.publications import open_current, open_publication, read_pointer, read_refusal
+from data_contracts.reasons import read_reasons
 from pipelines.publish.audit import Check, read_audit, write_audit
 from pipelines.publish.draft import draft_folder, read_drafted, write_draft
 from pipelines.publish.identity import describe_inputs, hash_project, make_publication_id
@@ -34,7 +35,10 @@ from pipelines.publish.pointer import (
 )
 from pipelines.settings import PROJECT_DIR, Settings
 from pipelines.store import StaleEpochError, hash_file, hold_writer_lock
+from pipelines.warehouse.build import NodeResult
+from tests.fixtures.intake import make_profile
 from tests.fixtures.publication import build_marts, contract_schema
+from tests.fixtures.told import tell
 
 FIRST, SECOND = "a" * 32, "b" * 32
 AT = datetime(2024, 6, 26, 3, tzinfo=UTC)
@@ -99,7 +103,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
 
 def outcome(delivery_id: str = "d1", **changed: Any) -> dict[str, Any]:
     values = {
-        "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders",
+        "delivery_id": delivery_id, "food_bank_id": "petite", "record": "orders", "stream": "bons",
         "contract_version": "1.0.0", "rows_delivered": 3, "rows_accepted": 2,
         "rows_quarantined": 1, "rows_replayed": 0, "grams_accepted": 2500, "state": "judged",
         "lines_read": 4, "rows_filtered": 1, "lines_mapped": 3, "rows_replaced": 0,
@@ -143,6 +147,23 @@ def test_the_identity_changes_with_the_date_and_with_one_more_delivery(settings:
     found = {identify(settings, outcome()), identify(tomorrow, outcome()), identify(settings),
              identify(settings, outcome(), outcome("d2"))}  # fmt: skip
     assert len(found) == 4
+
+
+def test_the_identity_changes_with_the_calendar_by_which_records_are_late(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = {"name": "bons", "match": "bons*", "record": "orders", "columns": {"a": {"source": "a"}}}
+    found = []
+    for kind, expected in (("bons", {}), ("bons", {"every": "month"}), ("bons", {"every": "week"}),
+                           ("others", {"every": "week"})):  # fmt: skip
+        (profile,) = make_profile(
+            {**file, "name": kind, **({"expected": expected} if expected else {})}
+        ).values()
+        text = profile.model_dump_json(exclude={"fingerprint"})
+        (tmp_path / "petite.yaml").write_text(text, encoding="utf-8")
+        found.append(identify(settings.model_copy(update={"sources_dir": tmp_path}), outcome()))
+    # a calendar of files that never came says nothing
+    assert found[3] == found[0] and len(set(found)) == 3
 
 
 def test_the_identity_holds_code_contracts_and_reference_data() -> None:
@@ -304,12 +325,30 @@ def test_a_refusal_leaves_the_last_publication_and_says_why(settings: Settings) 
     refusal = read_refusal(settings.published)
     assert refusal is not None
     assert (refusal["publication_id"], refusal["reasons"]) == (FIRST, ["mass does not balance"])
+    assert (refusal["codes"], read_reasons(refusal)) == ([None], ["mass does not balance"])
     assert not draft_folder(settings, FIRST).exists()
     publish(settings, FIRST, AT.replace(hour=5))
     assert read_refusal(settings.published) is None
     log = (settings.published / "log" / "publications.jsonl").read_text(encoding="utf-8")
     events = [json.loads(line)["event"] for line in log.splitlines()]
     assert events == ["published", "refused", "published"]
+
+
+def test_a_refusal_can_be_told_in_the_words_of_a_reader(settings: Settings) -> None:
+    node = NodeResult("t", "mass_balances", "test", "fail", "Got 2 results", 0.1)
+    model = NodeResult("m", "fct_lots", "model", "error", "Binder Error", 0.1)
+    refuse_draft(settings, FIRST, AT, [node.reason, model.reason, "a sentence"])
+    refusal = read_refusal(settings.published)
+    assert refusal is not None
+    assert refusal["reasons"] == ["mass_balances: Got 2 results", "fct_lots: Binder Error",
+                                  "a sentence"]  # fmt: skip
+    assert refusal["codes"][0] == {"code": "test", "values": {"name": "mass_balances"}}
+    assert [tell(text) for text in read_reasons(refusal)[:2]] == [
+        "le contrôle mass_balances de l'entrepôt a échoué",
+        "le modèle fct_lots n'a pas pu être construit ;"
+        " « collecto publications list » dit pourquoi",
+    ]
+    assert refusal["codes"][2] is None
 
 
 def test_a_first_refusal_leaves_nothing_current(settings: Settings) -> None:

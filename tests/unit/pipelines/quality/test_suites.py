@@ -19,6 +19,7 @@ from pipelines.quality.suites import (
     run_suite,
 )
 from tests.fixtures.publication import build_marts, contract_schema
+from tests.fixtures.told import tell
 
 MART = "mart_fresh_monthly"
 ROWS = [
@@ -82,6 +83,7 @@ def test_a_mart_broken_in_one_way_fails_and_says_which(change: Change, said: str
     assert not result.has_passed
     assert any(said in failure for failure in result.failures), result.failures
     assert all(failure.startswith(f"{MART}: ") for failure in result.failures)
+    assert all(tell(failure).startswith(MART) for failure in result.failures)
 
 
 def test_an_empty_value_is_fine_where_the_contract_allows_it() -> None:
@@ -92,6 +94,7 @@ def test_an_empty_mart_fails_where_rows_are_promised_and_only_there() -> None:
     banks = pl.DataFrame(schema=contract_schema("mart_food_banks"))
     (failure,) = check_mart(banks, "mart_food_banks").failures
     assert "There are at least 1 rows" in failure
+    assert tell(failure) == "mart_food_banks a trop peu de lignes : 0 au lieu de 1 au moins"
     assert check_mart(good_mart().clear()).has_passed
 
 
