@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.disclosure import load_policy
 from pipelines.publish.attacker import Finding, attack
-from pipelines.publish.kilograms import READ_FOOD
+from pipelines.publish.kilograms import READ_ALL, READ_FOOD
 from pipelines.publish.people import Cells, Key, read_cells
 
 PEOPLE = load_policy().people
@@ -169,13 +169,13 @@ def test_kilograms_of_one_household_give_its_parcel() -> None:
 def test_parcels_by_site_and_family_are_found_in_a_table_of_flows() -> None:
     flows = pl.DataFrame(
         {
-            "month": [date(2023, 1, 1)] * 2,
-            "food_bank_id": [BANK] * 2,
-            "flow": ["parcels"] * 2,
-            "network_family": ["protected", "cheese"],
-            "commune_code": ["unknown"] * 2,
-            "is_food": [True] * 2,
-            "weight_kg": [Decimal(40), Decimal(2)],
+            "month": [date(2023, 1, 1)] * 3,
+            "food_bank_id": [BANK] * 3,
+            "flow": ["parcels"] * 3,
+            "network_family": ["protected", "cheese", "hygiene"],
+            "commune_code": ["unknown"] * 3,
+            "is_food": [True, True, False],
+            "weight_kg": [Decimal(40), Decimal(2), Decimal(3)],
         }
     )
     guard = {key(period_kind="month", period_end=date(2023, 1, 31)): Decimal(20)}
@@ -286,7 +286,7 @@ def month(number: int, measure: str = "parcel_kg", area: str = "whole") -> Key:
     )  # fmt: skip
 
 
-def find_kilograms(readings: dict[int, int]) -> list[Finding]:
+def find_kilograms(readings: dict[int, int], measure: str = READ_FOOD) -> list[Finding]:
     """January to March are hidden, their quarter of 205 kg is shown; `readings`: by month."""
     cells: dict[Key, int | None] = {
         quarter(1, "parcel_kg"): 205,
@@ -294,7 +294,7 @@ def find_kilograms(readings: dict[int, int]) -> list[Finding]:
     }
     for number in (1, 2, 3):
         cells |= {month(number): None, month(number, "households_helped"): None}
-    cells |= {month(n, READ_FOOD, "tonnes_distributed"): kg for n, kg in readings.items()}
+    cells |= {month(n, measure, "table"): kg for n, kg in readings.items()}
     return [found for found in find(cells) if found.key.measure == "parcel_kg"]
 
 
@@ -309,6 +309,8 @@ def test_what_is_carried_over_a_month_without_a_stand_in_is_not_of_the_next() ->
     may be January's."""
     assert {found.key for found in find_kilograms({2: 200, 3: 0})} == {month(3)}
     assert find_kilograms({1: 0, 3: 200}) == []
+    # with hygiene products it may be none of the parcels' food
+    assert find_kilograms({2: 200, 3: 0}, READ_ALL) == []
 
 
 def test_what_is_carried_over_is_no_more_than_was_given() -> None:

@@ -1,0 +1,47 @@
+"""What of a table is coarse or left out where kilograms of parcels are hidden."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from data_contracts.disclosure import load_policy
+from pipelines.publish.people import Key
+from pipelines.publish.with_parcels import HiddenParcels
+
+
+def hide(*months: tuple[date, date], shown: tuple[tuple[date, date], ...] = ()) -> HiddenParcels:
+    """Hidden and shown months of parcels of a food bank, by first and last day."""
+    keys = [
+        Key("food_bank", "petite", "whole", "month", start, end, "parcels", "parcel_kg")
+        for start, end in (*months, *shown)
+    ]
+    cells = dict.fromkeys(keys, Decimal(50))
+    visible = {key: None if key[4:6] in months else Decimal(50) for key in keys}
+    return HiddenParcels(load_policy().people, cells, visible, {}, {}, {}, frozenset())
+
+
+def test_a_month_whose_data_end_on_its_first_day_is_hidden_too() -> None:
+    first = date(2023, 12, 1)
+    hidden = hide((first, first))
+    assert hidden.touched == {("food_bank", "petite", "month", first)}
+
+
+def test_only_growths_of_what_is_distributed_compare_with_hidden_parcels() -> None:
+    """Others of the same period are shown, and so is a growth on a year without hidden parcels."""
+    before, now = date(2022, 12, 1), date(2023, 12, 1)
+    hidden = hide((before, date(2022, 12, 31)), shown=((now, date(2023, 12, 31)),))
+
+    def is_exact(code: str, start: date = now) -> bool:
+        row: dict[str, Any] = {
+            "indicator_code": code, "variant": "distributed_standard", "scope_kind": "food_bank",
+            "scope_id": "petite", "period_kind": "month", "period_start": start,
+            "period_end": date(start.year, 12, 31), "value": Decimal("0.123456"),
+            "numerator": None, "denominator": None, "low": None, "high": None,
+        }  # fmt: skip
+        return hidden.show_indicator(row, {}, {}) and row["value"] == Decimal("0.123456")
+
+    assert not is_exact("fresh_tonnes_growth")
+    assert is_exact("fresh_tonnes_growth", date(2024, 12, 1))
+    assert is_exact("food_value_eur")
