@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.disclosure import load_policy
 from pipelines.publish.attacker import Finding, attack
-from pipelines.publish.kilograms import READ_ALL, READ_FOOD
+from pipelines.publish.kilograms import READ_ALL, READ_FOOD, read_sums
 from pipelines.publish.people import Cells, Key, read_cells
 
 PEOPLE = load_policy().people
@@ -333,3 +333,43 @@ def test_a_sum_over_food_banks_says_no_more_than_theirs() -> None:
     for kind, read in (("network", 0), ("territory", 100)):
         cells[places[kind].of(READ_FOOD)._replace(area="tonnes_distributed")] = read
     assert [found for found in find(cells) if found.key.measure == "parcel_kg"] == []
+
+
+def test_a_year_that_ended_is_its_year_to_date() -> None:
+    """The year is hidden, what was counted to its last day is not."""
+    to_date = key(period_kind="year_to_date")
+    found = {f.key: (f.low, f.high) for f in find({key(): None, to_date: 9})}
+    assert found[key()] == (9.0, 9.0)
+
+
+def test_the_same_days_of_a_year_before_are_subtracted_too() -> None:
+    """95 kg distributed to 10 February 2023, 20 of January and 70 of these ten days delivered."""
+    delivered = {
+        "food_bank_id": BANK, "flow": "delivered", "is_food": True, "commune_code": "21231",
+    }  # fmt: skip
+    tables = {
+        "mart_food_banks": pl.DataFrame(
+            {"food_bank_id": [BANK], "territory_codes": [""], "data_date": [date(2024, 2, 10)]}
+        ),
+        "mart_flows_monthly": pl.DataFrame(
+            [
+                delivered | {"month": date(2023, 1, 1), "weight_kg": 20, "weight_kg_same_days": 0},
+                delivered | {"month": date(2023, 2, 1), "weight_kg": 99, "weight_kg_same_days": 0},
+                delivered | {"month": date(2024, 2, 1), "weight_kg": 50, "weight_kg_same_days": 70},
+            ],
+            schema_overrides=dict.fromkeys(
+                ("weight_kg", "weight_kg_same_days"), pl.Decimal(18, 3)
+            ),
+        ),
+        "mart_indicators": pl.DataFrame(
+            {
+                "indicator_code": ["tonnes_distributed"], "variant": [""],
+                "scope_kind": ["food_bank"], "scope_id": [BANK], "period_kind": ["year_to_date"],
+                "period_start": [date(2023, 1, 1)], "period_end": [date(2023, 2, 10)],
+                "value": [Decimal("0.095")], "numerator": [None], "denominator": [None],
+            }
+        ),
+    }  # fmt: skip
+    found = {found.period_start: value for found, value in read_sums(tables.get)
+             if found.measure == READ_FOOD}  # fmt: skip
+    assert found == {date(2023, 1, 1): 5}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import polars as pl
 
 from data_contracts.disclosure import load_policy
 from pipelines.publish.people import Key
@@ -45,3 +48,21 @@ def test_only_growths_of_what_is_distributed_compare_with_hidden_parcels() -> No
     assert not is_exact("fresh_tonnes_growth")
     assert is_exact("fresh_tonnes_growth", date(2024, 12, 1))
     assert is_exact("food_value_eur")
+
+
+def test_what_a_count_found_is_left_out_after_hidden_parcels() -> None:
+    """It holds what their stand-ins cut off; other flows of the month do not."""
+    first, last = date(2023, 11, 1), date(2023, 11, 30)
+    hidden = hide((first, last))
+    (key,) = hidden.months.values()
+    hidden = replace(
+        hidden, stand_ins={key: Decimal(0)}, with_hygiene={("petite", first): Decimal(0)}
+    )
+    flows = pl.DataFrame(
+        {"month": [date(2023, 12, 1)] * 2, "food_bank_id": ["petite"] * 2,
+         "flow": ["delivered", "unexplained"], "weight_kg": [Decimal(70), Decimal(-50)]}
+    )  # fmt: skip
+    shown = hidden.show_unexplained(flows, {"petite": [date(2023, 12, 1)]})
+    assert dict(shown.select("flow", "weight_kg").iter_rows()) == {
+        "delivered": Decimal(70), "unexplained": None
+    }  # fmt: skip
