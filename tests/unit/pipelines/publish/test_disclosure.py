@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -225,6 +226,17 @@ def test_a_donor_with_most_of_a_cell_is_hidden() -> None:
 def test_programmes_and_purchases_are_no_donors() -> None:
     rows = [give("purchase", "fish", "one", 900)]
     assert cells(show(make_donations(rows))) == {("purchase", "fish"): 900}
+
+
+def test_what_a_territory_was_given_by_one_donor_is_not_shown() -> None:
+    """A whole food bank has its others: it is shown."""
+    sources = make_rich_sources()
+    alone = replace(sources, donations=sources.donations.with_columns(supplier_id=pl.lit("D1")))
+    rows = make_outside(alone, POLICY)["mart_indicators"].filter(
+        pl.col("indicator_code") == "tonnes_received"
+    )
+    hidden = dict(rows.group_by("scope_kind").agg(pl.col("is_suppressed").all()).iter_rows())
+    assert hidden == {"territory": True, "food_bank": False, "network": False}
 
 
 def test_a_channel_of_one_donor_is_merged_with_another() -> None:
