@@ -26,6 +26,8 @@ from tests.browser.conftest import (
 )
 
 WIDTHS = (1366, 768, 375)
+# The README shows the top of it.
+OF_README = "essentiel-fr-1366.png"
 
 
 def main() -> int:
@@ -61,9 +63,12 @@ def take_screenshots(site: str, folder: Path) -> None:
                     stretch_to_page(page, width)
                     picture = Image.open(io.BytesIO(page.screenshot(full_page=True)))
                     # A palette of their own: half the bytes, and rare colours keep their hue.
-                    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
-                        folder / f"{name}-{language}-{width}.png", optimize=True
-                    )
+                    picture = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+                    file = f"{name}-{language}-{width}.png"
+                    picture.save(folder / file, optimize=True)
+                    if file == OF_README:
+                        top = picture.crop((0, 0, width, 1500))
+                        top.save(folder.parent / "images" / "essentiel.png", optimize=True)
                     page.close()
         browser.close()
 
