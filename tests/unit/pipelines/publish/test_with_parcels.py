@@ -66,3 +66,24 @@ def test_what_a_count_found_is_left_out_after_hidden_parcels() -> None:
     assert dict(shown.select("flow", "weight_kg").iter_rows()) == {
         "delivered": Decimal(70), "unexplained": None
     }  # fmt: skip
+
+
+def test_stock_within_a_hidden_month_is_not_shown() -> None:
+    """What its stand-in cuts off is known of the whole month only."""
+    first, last = date(2023, 11, 1), date(2023, 11, 30)
+    hidden = hide((first, last))
+    (key,) = hidden.months.values()
+    hidden = replace(
+        hidden, stand_ins={key: Decimal(0)}, with_hygiene={("petite", first): Decimal(0)}
+    )
+
+    def show(end: date) -> tuple[bool, Decimal]:
+        row: dict[str, Any] = {
+            "indicator_code": "tonnes_in_stock", "variant": "", "scope_kind": "food_bank",
+            "scope_id": "petite", "period_kind": "year_to_date", "period_start": date(2023, 1, 1),
+            "period_end": end, "value": Decimal(9), "numerator": None, "denominator": None,
+        }  # fmt: skip
+        return hidden.show_indicator(row, {}, {}), row["value"]
+
+    assert show(date(2023, 11, 15))[0] is False
+    assert show(last) == (True, Decimal("9.05"))
