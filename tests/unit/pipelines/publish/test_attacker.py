@@ -95,6 +95,20 @@ def test_two_filters_of_one_table_give_what_lies_between() -> None:
     assert find({key(): 47, territory: 47}) == []
 
 
+def test_kilograms_of_the_few_who_live_elsewhere_are_found() -> None:
+    """One of 44 households at most: 150 kg less the 145 that a sum gives are theirs."""
+    territory = key(scope_kind="territory", scope_id=TERRITORY)
+    cells: dict[Key, int | None] = {
+        key(): 44, territory: 45, key("parcel_kg"): 150, territory.of("parcel_kg"): None,
+        territory.of(READ_FOOD)._replace(area="tonnes_distributed"): 145,
+    }  # fmt: skip
+    found = {(f.key.area, f.key.measure): f.high for f in find(cells)}
+    assert found["elsewhere", "parcel_kg"] == pytest.approx(5.5, abs=0.001)
+    # of many it may be known
+    many = find({**cells, key(): 99, territory.of("households_helped"): 60})
+    assert ("elsewhere", "parcel_kg") not in {(f.key.area, f.key.measure) for f in many}
+
+
 def test_two_months_give_what_lies_between() -> None:
     year = key("new_households")
     quarters = {quarter(1): 40, quarter(2): 30, quarter(3): 25}

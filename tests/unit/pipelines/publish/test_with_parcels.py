@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from data_contracts.disclosure import load_policy
+from pipelines.publish.disclosure import Decisions
 from pipelines.publish.people import Key
 from pipelines.publish.with_parcels import HiddenParcels
 
@@ -74,7 +75,7 @@ def test_stock_within_a_hidden_month_is_not_shown() -> None:
     hidden = hide((first, last))
     (key,) = hidden.months.values()
     hidden = replace(
-        hidden, stand_ins={key: Decimal(0)}, with_hygiene={("petite", first): Decimal(0)}
+        hidden, stand_ins={key: Decimal(40)}, with_hygiene={("petite", first): Decimal(40)}
     )
 
     def show(end: date) -> tuple[bool, Decimal]:
@@ -86,4 +87,20 @@ def test_stock_within_a_hidden_month_is_not_shown() -> None:
         return hidden.show_indicator(row, {}, {}), row["value"]
 
     assert show(date(2023, 11, 15))[0] is False
-    assert show(last) == (True, Decimal("9.05"))
+    # 10 kg too high: 40 of 50 kg are taken from it
+    assert show(last) == (True, Decimal("9.01"))
+
+
+def test_what_is_carried_is_that_of_one_food_bank() -> None:
+    """Of 60 and of 10 kg of two food banks in one month neither makes a multiple of 100."""
+    first = date(2023, 11, 1)
+    keys = [
+        Key("food_bank", bank, "whole", "month", first, date(2023, 11, 30), "parcels", "parcel_kg")
+        for bank in ("a", "b")
+    ]
+    decisions = Decisions(
+        dict.fromkeys(keys, Decimal(5)), dict.fromkeys(keys),
+        {("a", first): Decimal(60), ("b", first): Decimal(10)},
+    )  # fmt: skip
+    hidden = decisions.hidden_parcels(load_policy().people)
+    assert hidden.with_hygiene == {("a", first): 0, ("b", first): 0}
