@@ -387,3 +387,30 @@ def test_the_same_days_of_a_year_before_are_subtracted_too() -> None:
     found = {found.period_start: value for found, value in read_sums(tables.get)
              if found.measure == READ_FOOD}  # fmt: skip
     assert found == {date(2023, 1, 1): 5}
+
+
+def test_parcels_are_what_the_balance_of_a_month_leaves() -> None:
+    """100 at first and 66 that came, less 79 that left, are 87; 77 are counted at the end."""
+    kilograms = {
+        "opening_kg": 100, "received_kg": 50, "transfers_in_kg": 5, "transformation_output_kg": 8,
+        "returned_kg": 3, "delivered_kg": 60, "removed_kg": 4, "transfers_out_kg": 6,
+        "transformation_input_kg": 9, "initial_count_kg": 0, "unexplained_kg": 0,
+        "theoretical_closing_kg": 77, "closing_kg": 77, "parcels_kg": None,
+    }  # fmt: skip
+    tables = {
+        "mart_food_banks": pl.DataFrame(
+            {"food_bank_id": [BANK], "territory_codes": [""], "data_date": [date(2023, 1, 31)]}
+        ),
+        "mart_flows_monthly": pl.DataFrame(
+            schema={
+                "food_bank_id": pl.String, "month": pl.Date, "flow": pl.String,
+                "is_food": pl.Boolean, "commune_code": pl.String,
+                "weight_kg": pl.Decimal(18, 3), "weight_kg_same_days": pl.Decimal(18, 3),
+            }
+        ),
+        "mart_mass_balance_monthly": pl.DataFrame(
+            [{"food_bank_id": BANK, "month": date(2023, 1, 1), **kilograms}],
+            schema_overrides=dict.fromkeys(kilograms, pl.Decimal(18, 3)),
+        ),
+    }  # fmt: skip
+    assert [value for key, value in read_sums(tables.get) if key.measure == READ_ALL] == [10]
