@@ -414,3 +414,10 @@ def test_parcels_are_what_the_balance_of_a_month_leaves() -> None:
         ),
     }  # fmt: skip
     assert [value for key, value in read_sums(tables.get) if key.measure == READ_ALL] == [10]
+
+
+def test_a_network_less_its_other_food_banks_is_one() -> None:
+    network = key(scope_kind="network", scope_id="network")
+    other = key(scope_id="grande")
+    found = {f.key: (f.low, f.high) for f in find({network: 30, other: 25, key(): None})}
+    assert found == {key(): (5.0, 5.0)}
