@@ -20,7 +20,7 @@ from dashboards.figures.marks import (
     read_role,
     scale_values,
     top_of,
-    write_note,
+    write_on_ground,
     write_short,
 )
 from dashboards.language.formats import write_growth
@@ -108,14 +108,11 @@ def draw_monthly(words: Words, model: FigureModel) -> go.Figure:
         words,
         bars,
         [
-            write_note(
+            write_on_ground(
                 texts[place],
                 place + ((1 - bargap) / 4 if len(bars) == 2 else 0),
                 value,
                 yanchor="bottom",
-                font={"size": 13, "color": INK},
-                bgcolor=PAPER,
-                borderpad=1,
             )
             for place, value in crossed
         ],

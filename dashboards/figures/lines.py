@@ -20,6 +20,7 @@ from dashboards.figures.marks import (
     scale_values,
     top_of,
     write_note,
+    write_on_ground,
 )
 from dashboards.language.words import Words
 from dashboards.theme import (
@@ -171,17 +172,9 @@ def draw_control(words: Words, model: FigureModel) -> go.Figure:
 
 
 def _write_point(text: str, place: int, value: float, is_below: bool) -> Mark:
-    """The label of a point, above or below it, on a ground that hides the lines behind."""
-    return write_note(
-        text,
-        place,
-        value,
-        yshift=-9 if is_below else 9,
-        yanchor="top" if is_below else "bottom",
-        font={"size": 13, "color": INK},
-        bgcolor=PAPER,
-        borderpad=1,
-    )
+    """The label of a point, above or below it."""
+    shift, anchor = (-9, "top") if is_below else (9, "bottom")
+    return write_on_ground(text, place, value, yshift=shift, yanchor=anchor)
 
 
 def _lay_out_times(

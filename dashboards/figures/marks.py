@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from dashboards.figure_models import Column, FigureModel, write_cell
 from dashboards.language.formats import write_number
 from dashboards.language.words import Words
-from dashboards.theme import INK, chart_template
+from dashboards.theme import INK, PAPER, chart_template
 
 SEPARATORS = {"fr": ",\u202f", "en": ".,"}
 SCALES = {"tonnes": 1000, "share": 0.01, "growth": 0.01}
@@ -54,6 +54,13 @@ def lay_out(
 def write_note(text: str, x: float, y: float, **properties: Any) -> Mark:
     """A text on a chart, without an arrow."""
     return {"x": x, "y": y, "text": text, "showarrow": False, **properties}
+
+
+def write_on_ground(text: str, x: float, y: float, **properties: Any) -> Mark:
+    """A label of a mark, on a ground that hides the lines behind it."""
+    return write_note(
+        text, x, y, font={"size": 13, "color": INK}, bgcolor=PAPER, borderpad=1, **properties
+    )
 
 
 def scale_values(values: Sequence[Any], kind: str) -> list[float | None]:

@@ -26,6 +26,15 @@ def hide(*months: tuple[date, date], shown: tuple[tuple[date, date], ...] = ()) 
     return HiddenParcels(load_policy().people, cells, visible, {}, {}, {}, frozenset())
 
 
+def hide_november(stand_in: int) -> HiddenParcels:
+    """November 2023 with its 50 kg hidden, and what stands in for them."""
+    first, last = date(2023, 11, 1), date(2023, 11, 30)
+    hidden = hide((first, last))
+    (key,) = hidden.months.values()
+    kilograms = Decimal(stand_in)
+    return replace(hidden, stand_ins={key: kilograms}, with_hygiene={("petite", first): kilograms})
+
+
 def test_a_month_whose_data_end_on_its_first_day_is_hidden_too() -> None:
     first = date(2023, 12, 1)
     hidden = hide((first, first))
@@ -53,12 +62,7 @@ def test_only_growths_of_what_is_distributed_compare_with_hidden_parcels() -> No
 
 def test_what_a_count_found_is_left_out_after_hidden_parcels() -> None:
     """It holds what their stand-ins cut off; other flows of the month do not."""
-    first, last = date(2023, 11, 1), date(2023, 11, 30)
-    hidden = hide((first, last))
-    (key,) = hidden.months.values()
-    hidden = replace(
-        hidden, stand_ins={key: Decimal(0)}, with_hygiene={("petite", first): Decimal(0)}
-    )
+    hidden = hide_november(0)
     flows = pl.DataFrame(
         {"month": [date(2023, 12, 1)] * 2, "food_bank_id": ["petite"] * 2,
          "flow": ["delivered", "unexplained"], "weight_kg": [Decimal(70), Decimal(-50)]}
@@ -71,12 +75,7 @@ def test_what_a_count_found_is_left_out_after_hidden_parcels() -> None:
 
 def test_stock_within_a_hidden_month_is_not_shown() -> None:
     """What its stand-in cuts off is known of the whole month only."""
-    first, last = date(2023, 11, 1), date(2023, 11, 30)
-    hidden = hide((first, last))
-    (key,) = hidden.months.values()
-    hidden = replace(
-        hidden, stand_ins={key: Decimal(40)}, with_hygiene={("petite", first): Decimal(40)}
-    )
+    hidden = hide_november(40)
 
     def show(end: date) -> tuple[bool, Decimal]:
         row: dict[str, Any] = {
@@ -88,7 +87,7 @@ def test_stock_within_a_hidden_month_is_not_shown() -> None:
 
     assert show(date(2023, 11, 15))[0] is False
     # 10 kg too high: 40 of 50 kg are taken from it
-    assert show(last) == (True, Decimal("9.01"))
+    assert show(date(2023, 11, 30)) == (True, Decimal("9.01"))
 
 
 def test_what_is_carried_is_that_of_one_food_bank() -> None:
